@@ -1,0 +1,81 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One rule set for every Swift target: language mode 6, unsafe code must be spelled `unsafe`,
+/// warnings are errors.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A C library of the distribution, found through pkg-config.
+func system(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+func library(_ name: String, _ dependencies: [String]) -> Target {
+  .target(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) },
+    swiftSettings: strict)
+}
+
+func tool(_ name: String, _ dependencies: [String]) -> Target {
+  .executableTarget(
+    name: name,
+    dependencies: dependencies.map { .init(stringLiteral: $0) }
+      + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+    swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [String]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) },
+    swiftSettings: [.swiftLanguageMode(.v6), .enableExperimentalFeature("Lifetimes")])
+}
+
+// Targets in layer order; Tests/TidyTests holds the same table as a test.
+let package = Package(
+  name: "vpipe",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: [
+    .target(name: "CLinux"),
+    system("CZstd", "libzstd", "libzstd-dev"),
+    system("CCrypto", "libcrypto", "libssl-dev"),
+    system("CXXHash", "libxxhash", "libxxhash-dev"),
+
+    library("Bytes", []),
+
+    library("Platform", ["Bytes", "CLinux"]),
+    library("Codecs", ["Bytes", "CZstd", "CCrypto", "CXXHash"]),
+
+    library("Blocks", ["Bytes", "Platform", "Codecs"]),
+    library("Chunking", ["Bytes", "Codecs"]),
+    library("Streams", ["Bytes", "Platform", "Codecs", "Blocks"]),
+
+    library("DiskImages", ["Bytes", "Blocks"]),
+    library("GuestLayouts", ["Bytes", "Blocks", "Codecs"]),
+    library("ObjectStores", ["Bytes", "Platform"]),
+
+    library("Reading", ["Bytes", "Platform", "Blocks", "DiskImages", "GuestLayouts"]),
+    library(
+      "Repositories",
+      ["Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "ObjectStores"]),
+
+    .target(
+      name: "ToolSupport",
+      dependencies: [
+        "Bytes", "Platform", "Blocks", "Streams",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    tool("vread", ["Bytes", "Platform", "Blocks", "Streams", "Reading", "ToolSupport"]),
+  ]
+)

@@ -1,0 +1,46 @@
+/// A set of byte ranges, half-open, sorted and without overlaps.
+public struct ExtentSet: Equatable, Sendable {
+  public private(set) var ranges: [Range<UInt64>] = []
+
+  public init() {}
+
+  /// Adds `range`, joining what it touches.
+  public mutating func insert(_ range: Range<UInt64>) {
+    guard !range.isEmpty else { return }
+    // The first range that ends at or after the new one's start.
+    var low = 0
+    var high = ranges.count
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].upperBound < range.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    var joined = range
+    var end = low
+    while end < ranges.count, ranges[end].lowerBound <= joined.upperBound {
+      joined =
+        min(joined.lowerBound, ranges[end].lowerBound)..<max(
+          joined.upperBound, ranges[end].upperBound)
+      end += 1
+    }
+    ranges.replaceSubrange(low..<end, with: [joined])
+  }
+
+  /// The parts of the set inside `window`, in order.
+  public func intersection(_ window: Range<UInt64>) -> [Range<UInt64>] {
+    var low = 0
+    var high = ranges.count
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].upperBound <= window.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    var result: [Range<UInt64>] = []
+    while low < ranges.count, ranges[low].lowerBound < window.upperBound {
+      result.append(ranges[low].clamped(to: window))
+      low += 1
+    }
+    return result
+  }
+
+  /// The sum of the ranges, in bytes.
+  public var byteCount: UInt64 { ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
+}

@@ -1,0 +1,51 @@
+/// Finding zeros, the first thing done to every byte that is read.
+public enum Zeros {
+  /// Zeros are found, and holes are cut, at multiples of this many bytes.
+  public static let grain = 4096
+
+  /// Whether all of `bytes` are zero; an empty span is.
+  ///
+  /// Eight words a turn; leaves at the first 64 bytes that hold anything.
+  public static func isZero(_ bytes: Span<UInt8>) -> Bool {
+    unsafe bytes.withUnsafeBytes { raw in
+      var offset = 0
+      while offset + 64 <= raw.count {
+        var mixed: UInt64 = 0
+        for word in 0..<8 {
+          mixed |= unsafe raw.loadUnaligned(fromByteOffset: offset + word * 8, as: UInt64.self)
+        }
+        if mixed != 0 { return false }
+        offset += 64
+      }
+      while offset < raw.count {
+        if unsafe raw[offset] != 0 { return false }
+        offset += 1
+      }
+      return true
+    }
+  }
+
+  /// Calls `body` for each run of zero and of non-zero grains of `bytes`, in order.
+  ///
+  /// - Parameters:
+  ///   - bytes: Bytes whose start lies on a multiple of `grain`; a last grain may be short.
+  ///   - body: Takes the run's range and whether it is zero.
+  public static func forEachRun(
+    _ bytes: Span<UInt8>, _ body: (Range<Int>, Bool) throws -> Void
+  ) rethrows {
+    var start = 0
+    var kind: Bool?
+    var offset = 0
+    while offset < bytes.count {
+      let end = min(offset + grain, bytes.count)
+      let zero = isZero(bytes.extracting(offset..<end))
+      if let known = kind, known != zero {
+        try body(start..<offset, known)
+        start = offset
+      }
+      kind = zero
+      offset = end
+    }
+    if let known = kind { try body(start..<bytes.count, known) }
+  }
+}

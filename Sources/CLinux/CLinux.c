@@ -1,0 +1,150 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+int cl_block_device_size(int fd, uint64_t *size) { return ioctl(fd, BLKGETSIZE64, size); }
+
+int cl_block_device_sector_size(int fd, uint32_t *size) {
+    int value = 0;
+    if (ioctl(fd, BLKSSZGET, &value) != 0) return -1;
+    *size = (uint32_t)value;
+    return 0;
+}
+
+int cl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
+off_t cl_seek_data(int fd, off_t offset) { return lseek(fd, offset, SEEK_DATA); }
+off_t cl_seek_hole(int fd, off_t offset) { return lseek(fd, offset, SEEK_HOLE); }
+
+int cl_punch_hole(int fd, off_t offset, off_t length) {
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int cl_zero_range(int fd, off_t offset, off_t length) {
+    return fallocate(fd, FALLOC_FL_ZERO_RANGE, offset, length);
+}
+
+int cl_rename_no_replace(const char *from, const char *to) {
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return -1;
+    /* A file system without the flag: link and unlink give the same promise for files. */
+    if (link(from, to) != 0) return -1;
+    return unlink(from);
+}
+
+int cl_start_writeback(int fd, off_t offset, off_t length) {
+    return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
+}
+
+int cl_lock(int fd) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+int cl_is_regular(mode_t mode) { return S_ISREG(mode); }
+int cl_is_block_device(mode_t mode) { return S_ISBLK(mode); }
+int cl_is_character_device(mode_t mode) { return S_ISCHR(mode); }
+int cl_is_directory(mode_t mode) { return S_ISDIR(mode); }
+int cl_is_fifo(mode_t mode) { return S_ISFIFO(mode); }
+
+const int cl_o_direct = O_DIRECT;
+
+int cl_free_bytes(int fd, uint64_t *bytes) {
+    struct statvfs info;
+    if (fstatvfs(fd, &info) != 0) return -1;
+    *bytes = (uint64_t)info.f_bavail * info.f_frsize;
+    return 0;
+}
+
+int cl_random(void *bytes, size_t n) {
+    unsigned char *p = bytes;
+    while (n > 0) {
+        ssize_t got = getrandom(p, n, 0);
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            return -1;
+        }
+        p += got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+/* Paths of temporary files, so that a signal leaves none behind. A slot is free when its
+   first byte is 0; that byte is written last and cleared first, so the handler, which may
+   run at any moment, sees either a whole path or none. */
+enum { cleanup_slots = 8, cleanup_length = 4096 };
+static char cleanup_paths[cleanup_slots][cleanup_length];
+
+static void clean_up_and_die(int number) {
+    for (int i = 0; i < cleanup_slots; i++)
+        if (cleanup_paths[i][0] != 0) unlink(cleanup_paths[i]);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void cl_install_cleanup(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction action = {.sa_handler = clean_up_and_die}, old;
+        sigemptyset(&action.sa_mask);
+        /* A signal that our caller ignores (nohup) stays ignored. */
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN) continue;
+        sigaction(numbers[i], &action, NULL);
+    }
+}
+
+int cl_register_cleanup(const char *path) {
+    size_t length = strlen(path);
+    if (length == 0 || length >= cleanup_length) return -1;
+    for (int i = 0; i < cleanup_slots; i++) {
+        if (cleanup_paths[i][0] != 0) continue;
+        memcpy(cleanup_paths[i] + 1, path + 1, length);
+        __atomic_store_n(&cleanup_paths[i][0], path[0], __ATOMIC_RELEASE);
+        return i;
+    }
+    return -1;
+}
+
+void cl_forget_cleanup(int slot) {
+    if (slot >= 0 && slot < cleanup_slots)
+        __atomic_store_n(&cleanup_paths[slot][0], 0, __ATOMIC_RELEASE);
+}
+
+static volatile sig_atomic_t progress_wanted;
+static void note_progress(int number) {
+    (void)number;
+    progress_wanted = 1;
+}
+
+void cl_install_progress_signal(void) {
+    struct sigaction action = {.sa_handler = note_progress, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+int cl_take_progress_signal(void) {
+    int wanted = progress_wanted;
+    progress_wanted = 0;
+    return wanted;
+}
+
+void cl_error_text(int code, char *text, size_t n) {
+    const char *message = strerror_r(code, text, n);
+    if (message != text) snprintf(text, n, "%s", message);
+}
+
+int cl_terminal_width(int fd) {
+    struct winsize size;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}

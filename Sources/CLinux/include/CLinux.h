@@ -1,0 +1,54 @@
+/* Linux calls and constants that Swift's Glibc module does not show: everything behind
+   _GNU_SOURCE, variadic calls and macros. Declarations and thin wrappers only. */
+#ifndef VPIPE_CLINUX_H
+#define VPIPE_CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Size in bytes of the block device behind fd; 0, or -1 with errno. */
+int cl_block_device_size(int fd, uint64_t *size);
+/* Logical sector size in bytes of the block device behind fd; 0, or -1 with errno. */
+int cl_block_device_sector_size(int fd, uint32_t *size);
+/* Asks for a pipe buffer of size bytes; what it became, or -1 with errno. */
+int cl_set_pipe_size(int fd, int size);
+/* lseek with SEEK_DATA or SEEK_HOLE. */
+off_t cl_seek_data(int fd, off_t offset);
+off_t cl_seek_hole(int fd, off_t offset);
+/* fallocate with FALLOC_FL_PUNCH_HOLE | KEEP_SIZE. */
+int cl_punch_hole(int fd, off_t offset, off_t length);
+/* fallocate with FALLOC_FL_ZERO_RANGE. */
+int cl_zero_range(int fd, off_t offset, off_t length);
+/* renameat2 with RENAME_NOREPLACE, in the current folder's name space. */
+int cl_rename_no_replace(const char *from, const char *to);
+/* Starts write-out of a range, without waiting for it. */
+int cl_start_writeback(int fd, off_t offset, off_t length);
+/* An open-file-description write lock over the whole file, not waiting; 0, or -1 with errno. */
+int cl_lock(int fd);
+/* Kinds of st_mode. */
+int cl_is_regular(mode_t mode);
+int cl_is_block_device(mode_t mode);
+int cl_is_character_device(mode_t mode);
+int cl_is_directory(mode_t mode);
+int cl_is_fifo(mode_t mode);
+/* O_ flags that depend on _GNU_SOURCE. */
+extern const int cl_o_direct;
+/* Free bytes for this user in the file system that holds path; 0, or -1 with errno. */
+int cl_free_bytes(int fd, uint64_t *bytes);
+/* Fills n bytes of randomness; 0, or -1 with errno. */
+int cl_random(void *bytes, size_t n);
+/* On SIGINT, SIGTERM, SIGHUP and SIGPIPE: unlinks the registered paths, then dies of the signal. */
+void cl_install_cleanup(void);
+/* Registers a path to unlink; a slot number, or -1 when all are taken or it is too long. */
+int cl_register_cleanup(const char *path);
+void cl_forget_cleanup(int slot);
+/* SIGUSR1 sets a flag that this call reads and clears. */
+void cl_install_progress_signal(void);
+int cl_take_progress_signal(void);
+/* Copies the message of an errno value into text. */
+void cl_error_text(int code, char *text, size_t n);
+/* A terminal's width in columns, or 0. */
+int cl_terminal_width(int fd);
+
+#endif

@@ -1,0 +1,78 @@
+internal import CZstd
+
+/// A codec that was fed with what it cannot take.
+public struct CodecError: Error, CustomStringConvertible {
+  public let description: String
+}
+
+/// zstd compression; one object a thread.
+@safe public final class ZstdCompressor {
+  private let context: OpaquePointer
+  private let level: Int32
+
+  /// The levels that may be asked for.
+  public static let levels = 1...19
+
+  public init(level: Int) {
+    guard let context = unsafe ZSTD_createCCtx() else { preconditionFailure("out of memory") }
+    unsafe self.context = context
+    self.level = Int32(level)
+  }
+
+  deinit { unsafe _ = ZSTD_freeCCtx(context) }
+
+  /// The most bytes that compressing `count` bytes may need.
+  public static func bound(_ count: Int) -> Int { ZSTD_compressBound(count) }
+
+  /// Compresses `source` into `target`.
+  ///
+  /// - Returns: How many bytes, or nil when they would not be fewer than the plain ones.
+  public func compress(
+    _ source: Span<UInt8>, into target: inout MutableSpan<UInt8>
+  ) throws -> Int? {
+    let count = unsafe target.withUnsafeMutableBytes { output in
+      unsafe source.withUnsafeBytes { input in
+        unsafe ZSTD_compressCCtx(
+          context, output.baseAddress, output.count, input.baseAddress, input.count, level)
+      }
+    }
+    if ZSTD_isError(count) != 0 {
+      if ZSTD_getErrorCode(count) == ZSTD_error_dstSize_tooSmall { return nil }
+      throw CodecError(description: unsafe "zstd: \(String(cString: ZSTD_getErrorName(count)))")
+    }
+    return count < source.count ? count : nil
+  }
+}
+
+/// zstd decompression into a buffer of known size; one object a thread.
+@safe public final class ZstdDecompressor {
+  private let context: OpaquePointer
+
+  public init() {
+    guard let context = unsafe ZSTD_createDCtx() else { preconditionFailure("out of memory") }
+    unsafe self.context = context
+  }
+
+  deinit { unsafe _ = ZSTD_freeDCtx(context) }
+
+  /// Decompresses `source`, which must fill `target` exactly.
+  ///
+  /// Memory is bounded by the target: nothing is allocated from what the input claims.
+  public func decompress(
+    _ source: Span<UInt8>, into target: inout MutableSpan<UInt8>
+  ) throws(CodecError) {
+    let wanted = target.count
+    let count = unsafe target.withUnsafeMutableBytes { output in
+      unsafe source.withUnsafeBytes { input in
+        unsafe ZSTD_decompressDCtx(
+          context, output.baseAddress, output.count, input.baseAddress, input.count)
+      }
+    }
+    if ZSTD_isError(count) != 0 {
+      throw CodecError(description: unsafe "zstd: \(String(cString: ZSTD_getErrorName(count)))")
+    }
+    guard count == wanted else {
+      throw CodecError(description: "zstd: \(count) bytes came out, expected \(wanted)")
+    }
+  }
+}

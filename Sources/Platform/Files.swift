@@ -1,0 +1,85 @@
+internal import CLinux
+internal import Glibc
+
+/// Whole-file and folder operations by name.
+public enum Files {
+  /// What `path` is, links followed; nil when there is nothing.
+  public static func status(_ path: String) throws(SystemError) -> FileStatus? {
+    var info = stat()
+    if unsafe stat(path, &info) == 0 { return FileStatus(info) }
+    if errno == ENOENT || errno == ENOTDIR { return nil }
+    throw SystemError("stat")
+  }
+
+  public static func makeDirectory(_ path: String) throws(SystemError) {
+    _ = try retrying("mkdir") { unsafe mkdir(path, 0o777) }
+  }
+
+  public static func remove(_ path: String) throws(SystemError) {
+    _ = try retrying("unlink") { unsafe unlink(path) }
+  }
+
+  public static func removeDirectory(_ path: String) throws(SystemError) {
+    _ = try retrying("rmdir") { unsafe rmdir(path) }
+  }
+
+  public static func rename(_ from: String, to: String) throws(SystemError) {
+    _ = try retrying("rename") { unsafe Glibc.rename(from, to) }
+  }
+
+  /// Renames; an existing target is left alone and is an error that `exists`.
+  public static func renameNoReplace(_ from: String, to: String) throws(SystemError) {
+    _ = try retrying("rename") { unsafe cl_rename_no_replace(from, to) }
+  }
+
+  /// Makes the names in a folder durable.
+  ///
+  /// Some network file systems cannot flush a folder (EINVAL); that is no failure of ours.
+  public static func syncDirectory(_ path: String) throws(SystemError) {
+    let folder = try FileDescriptor(path, .directory)
+    do {
+      try folder.sync()
+    } catch {
+      guard error.code == EINVAL || error.code == ENOTSUP else { throw error }
+    }
+    try folder.close()
+  }
+
+  /// The names in a folder, sorted, without `.` and `..`; an error while listing is thrown, never
+  /// taken for the end.
+  public static func names(in path: String) throws(SystemError) -> [String] {
+    guard let folder = unsafe opendir(path) else { throw SystemError("open folder") }
+    defer { unsafe _ = closedir(folder) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      guard let entry = unsafe readdir(folder) else {
+        if errno != 0 { throw SystemError("read folder") }
+        break
+      }
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+        unsafe String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  /// The whole of a file of at most `limit` bytes; nil when it is longer.
+  public static func contents(_ path: String, limit: Int) throws(SystemError) -> [UInt8]? {
+    let file = try FileDescriptor(path, .read)
+    return try file.readAll(limit: limit)
+  }
+
+  /// The folder part of a path, `.` when it has none.
+  public static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// The last part of a path.
+  public static func name(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return path }
+    return String(path[path.index(after: slash)...])
+  }
+}

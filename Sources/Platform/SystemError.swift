@@ -1,0 +1,44 @@
+internal import CLinux
+public import Glibc
+
+/// A system call that failed.
+public struct SystemError: Error, Equatable, CustomStringConvertible {
+  /// The errno value.
+  public let code: Int32
+  /// What was tried, such as `open` or `write`.
+  public let operation: String
+
+  public init(_ operation: String, code: Int32 = errno) {
+    self.operation = operation
+    self.code = code
+  }
+
+  /// Whether the trouble is that something is not there.
+  public var isMissing: Bool { code == ENOENT }
+  /// Whether something is there already.
+  public var exists: Bool { code == EEXIST }
+  /// Whether the medium could not read a sector.
+  public var isUnreadable: Bool { code == EIO || code == ENODATA || code == EBADMSG }
+
+  public var description: String {
+    var text = [CChar](repeating: 0, count: 256)
+    unsafe text.withUnsafeMutableBufferPointer {
+      unsafe cl_error_text(code, $0.baseAddress, $0.count)
+    }
+    let message = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return "\(operation): \(message.prefix(1).lowercased() + message.dropFirst())"
+  }
+}
+
+/// Calls `body` until it is not interrupted by a signal; a negative result is thrown.
+@inline(__always)
+func retrying<T: SignedInteger>(
+  _ operation: @autoclosure () -> String, _ body: () -> T
+) throws(SystemError) -> T {
+  while true {
+    let result = body()
+    if result >= 0 { return result }
+    let code = errno
+    if code != EINTR { throw SystemError(operation(), code: code) }
+  }
+}
