@@ -71,7 +71,7 @@ let package = Package(
     .target(
       name: "ToolSupport",
       dependencies: [
-        "Bytes", "Platform", "Blocks", "Streams",
+        "Bytes", "Platform", "Codecs", "Blocks", "Streams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -1,4 +1,3 @@
-public import Bytes
 public import Platform
 
 /// A disk's content as an address space that can be read anywhere, from any thread.

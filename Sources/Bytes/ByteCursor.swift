@@ -53,11 +53,8 @@ public struct ByteCursor: ~Escapable {
   /// Reads `count` bytes.
   public mutating func array(_ count: Int) throws(FormatError) -> [UInt8] {
     try require(count)
-    var result: [UInt8] = []
-    result.reserveCapacity(count)
-    for index in 0..<count {
-      result.append(
-        unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position + index, as: UInt8.self))
+    let result = unsafe bytes.withUnsafeBytes {
+      unsafe [UInt8]($0[position..<position + count])
     }
     position += count
     return result

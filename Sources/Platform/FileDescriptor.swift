@@ -119,10 +119,13 @@ public final class FileDescriptor: @unchecked Sendable {
 
   /// Reads until `bytes` is full or the input ends.
   ///
+  /// - Parameter start: Where in `bytes` to begin.
   /// - Returns: How many arrived.
-  public func readFully(into bytes: inout MutableSpan<UInt8>) throws(SystemError) -> Int {
+  public func readFully(
+    into bytes: inout MutableSpan<UInt8>, from start: Int = 0
+  ) throws(SystemError) -> Int {
     try unsafe bytes.withUnsafeMutableBytes { raw throws(SystemError) in
-      var done = 0
+      var done = start
       while done < raw.count {
         let got = try retrying("read") {
           unsafe Glibc.read(number, raw.baseAddress.map { unsafe $0 + done }, raw.count - done)
@@ -130,7 +133,7 @@ public final class FileDescriptor: @unchecked Sendable {
         if got == 0 { break }
         done += got
       }
-      return done
+      return done - start
     }
   }
 

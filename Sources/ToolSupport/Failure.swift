@@ -1,0 +1,53 @@
+internal import Bytes
+internal import Blocks
+internal import Platform
+internal import Streams
+
+/// What ends a tool: a status, a message for a person, and perhaps a hint.
+public struct Failure: Error, CustomStringConvertible {
+  public let status: ExitStatus
+  /// `thing: place: problem`, lower case, without a full stop and without the tool's name.
+  public let message: String
+  public let hint: String?
+
+  public init(_ status: ExitStatus, _ message: String, hint: String? = nil) {
+    self.status = status
+    self.message = message
+    self.hint = hint
+  }
+
+  public var description: String { message }
+}
+
+extension Failure {
+  /// Gives any error of the libraries its status, with `subject` in front of its words.
+  public init(_ subject: String, _ error: any Error) {
+    switch error {
+    case let failure as Failure: self = failure
+    case let error as FormatError: self.init(.damaged, "\(subject): \(error)")
+    case let error as StreamError: self.init(error.status, "\(subject): \(error)")
+    default: self.init(.failed, "\(subject): \(error)")
+    }
+  }
+}
+
+extension StreamError {
+  /// The exit status that the error stands for.
+  fileprivate var status: ExitStatus {
+    switch self {
+    case .notSealed, .aborted, .badSeal: .upstream
+    case .damaged: .damaged
+    }
+  }
+}
+
+/// Runs `body`; an error leaves with the name of what was being worked on in front.
+public func naming<Result>(
+  _ subject: String, _ body: () throws -> Result
+) throws(Failure) -> Result {
+  do {
+    return try body()
+  } catch {
+    throw Failure(subject, error)
+  }
+}
