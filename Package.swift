@@ -56,7 +56,7 @@ let package = Package(
     library("Codecs", ["Bytes", "CZstd", "CCrypto", "CXXHash"]),
 
     library("Blocks", ["Bytes", "Platform", "Codecs"]),
-    library("Chunking", ["Bytes", "Codecs"]),
+    library("Chunking", ["Bytes", "Codecs", "Blocks"]),
     library("Streams", ["Bytes", "Platform", "Codecs", "Blocks"]),
 
     library("DiskImages", ["Bytes", "Blocks"]),
@@ -71,11 +71,17 @@ let package = Package(
     .target(
       name: "ToolSupport",
       dependencies: [
-        "Bytes", "Platform", "Codecs", "Blocks", "Streams",
+        "Bytes", "Platform", "Codecs", "Blocks", "Streams", "Reading",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
-    tool("vread", ["Bytes", "Platform", "Blocks", "Streams", "Reading", "ToolSupport"]),
+    tool(
+      "vread",
+      ["Bytes", "Platform", "Blocks", "Streams", "GuestLayouts", "Reading", "ToolSupport"]),
+
+    tests("DiskImagesTests", ["Bytes", "Blocks", "DiskImages"]),
+    tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),
+    tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),
   ]
 )

@@ -49,3 +49,29 @@ public enum Zeros {
     if let known = kind { try body(start..<bytes.count, known) }
   }
 }
+
+/// Whether two spans hold the same bytes; at memory speed.
+public func areEqual(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
+  guard left.count == right.count else { return false }
+  return unsafe left.withUnsafeBytes { first in
+    unsafe right.withUnsafeBytes { second in
+      var offset = 0
+      while offset + 64 <= first.count {
+        var mixed: UInt64 = 0
+        for word in 0..<8 {
+          let place = offset + word * 8
+          mixed |=
+            unsafe first.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            ^ second.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+        }
+        if mixed != 0 { return false }
+        offset += 64
+      }
+      while offset < first.count {
+        if unsafe first[offset] != second[offset] { return false }
+        offset += 1
+      }
+      return true
+    }
+  }
+}

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import Blocks
 internal import Platform
+internal import Reading
 internal import Streams
 
 /// What ends a tool: a status, a message for a person, and perhaps a hint.
@@ -24,6 +25,7 @@ extension Failure {
   public init(_ subject: String, _ error: any Error) {
     switch error {
     case let failure as Failure: self = failure
+    case let error as ReadingError: self.init(error)
     case let error as FormatError: self.init(.damaged, "\(subject): \(error)")
     case let error as StreamError: self.init(error.status, "\(subject): \(error)")
     default: self.init(.failed, "\(subject): \(error)")

@@ -1,0 +1,179 @@
+public import Blocks
+internal import Bytes
+
+/// A fixed or dynamic VHD, read as the disk inside it.
+///
+/// The size is always the footer's size field, never the geometry. Of a dynamic disk, blocks that
+/// are absent read as zeros; sector bitmaps are not looked at, as writers exist that never set
+/// them and every other reader of such disks ignores them too (`VHDCheck` tells where that matters).
+/// Nothing of the file is believed before it has been compared with the file's length: blocks
+/// outside the file or on top of each other are refused when the disk is opened.
+public final class VHDImage: DiskFormat {
+  public static let name = "vhd"
+
+  private let source: any BlockSource
+  public let footer: VHDFooter
+  /// The dynamic disk's header; nil for a fixed one.
+  public let header: VHDDynamicHeader?
+  private let table: VHDBlockTable?
+
+  public var size: UInt64 { footer.size }
+  public var sectorSize: UInt32 { 512 }
+  /// Fixed or dynamic.
+  public var kind: VHDFooter.Kind { header == nil ? .fixed : .dynamic }
+  /// The file's length in bytes.
+  public var fileByteCount: UInt64 { source.size }
+  /// How many blocks a dynamic disk has, and how many of them are there.
+  public var blockCount: Int { table?.entries.count ?? 0 }
+  public var allocatedBlockCount: Int { table?.allocatedCount ?? 0 }
+
+  public static func recognizes(_ source: any BlockSource) throws -> Bool {
+    let place = footerOffset(source)
+    if let tail = try source.bytes(8, at: place), tail == cookie { return true }
+    // A dynamic disk that has lost its end is still no raw disk.
+    guard let head = try source.bytes(512, at: 0), Array(head.prefix(8)) == cookie else {
+      return false
+    }
+    let footer = try VHDFooter(parsing: head.span, at: 0)
+    guard footer.headerOffset < source.size else { return false }
+    return try source.bytes(8, at: footer.headerOffset) == Array("cxsparse".utf8)
+  }
+
+  public init(opening source: any BlockSource) throws {
+    self.source = source
+    let place = VHDImage.footerOffset(source)
+    footer = try VHDImage.footer(of: source)
+    try footer.findings(at: place).refuse()
+    switch footer.kind {
+    case .fixed, nil:
+      guard footer.size == place else { throw VHDImage.wrongLength(footer, place) }
+      header = nil
+      table = nil
+    case .dynamic:
+      let header = try VHDImage.header(of: source, footer)
+      try header.findings(at: footer.headerOffset, footer: footer, fileByteCount: place).refuse()
+      let regions = VHDImage.regions(footer, header)
+      try VHDImage.overlaps(regions, end: place).refuse()
+      let table = try VHDBlockTable(of: source, header, size: footer.size, end: place)
+      try table.findings(regions, limit: 1).refuse()
+      self.header = header
+      self.table = table
+    case .differencing:
+      throw FormatError("VHD footer", at: place + 60, .unsupported("a differencing disk"))
+    }
+  }
+
+  public func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
+    guard let header, let table else {
+      try source.read(into: &bytes, at: offset)
+      return
+    }
+    let block = UInt64(header.blockByteCount)
+    var done = 0
+    while done < bytes.count {
+      let place = offset + UInt64(done)
+      let inner = place % block
+      let count = Int(min(UInt64(bytes.count - done), block - inner))
+      var part = bytes._mutatingExtracting(done..<done + count)
+      if let start = table.dataOffset(Int(place / block)) {
+        try source.read(into: &part, at: start + inner)
+      } else {
+        part.update(repeating: 0)
+      }
+      done += count
+    }
+  }
+
+  public func nextData(at offset: UInt64) throws -> Range<UInt64>? {
+    guard offset < size else { return nil }
+    guard let header, let table else { return try nextFixedData(at: offset) }
+    let block = UInt64(header.blockByteCount)
+    var index = Int(offset / block)
+    while index < table.entries.count, table.entries[index] == VHDBlockTable.absent { index += 1 }
+    guard index < table.entries.count else { return nil }
+    var end = index + 1
+    while end < table.entries.count, table.entries[end] != VHDBlockTable.absent { end += 1 }
+    return max(offset, UInt64(index) * block)..<min(size, UInt64(end) * block)
+  }
+
+  private func nextFixedData(at offset: UInt64) throws -> Range<UInt64>? {
+    guard let data = try source.nextData(at: offset), data.lowerBound < size else { return nil }
+    return max(offset, data.lowerBound)..<min(size, data.upperBound)
+  }
+}
+
+/// Finding and reading the structures, for the image and for the check.
+extension VHDImage {
+  static let cookie = Array("conectix".utf8)
+
+  /// Where the footer at the file's end starts; early Virtual PC left its last byte off.
+  static func footerOffset(_ source: any BlockSource) -> UInt64 {
+    let length: UInt64 = source.size % 512 == 511 ? 511 : 512
+    return source.size - min(source.size, length)
+  }
+
+  /// Reads the footer at the file's end.
+  static func footer(of source: any BlockSource) throws -> VHDFooter {
+    let place = footerOffset(source)
+    guard let bytes = try source.bytes(Int(source.size - place), at: place) else {
+      throw FormatError("VHD footer", at: place, .truncated)
+    }
+    let padded = bytes.count == 511 ? bytes + [0] : bytes
+    return try VHDFooter(parsing: padded.span, at: place)
+  }
+
+  static func header(of source: any BlockSource, _ footer: VHDFooter) throws -> VHDDynamicHeader {
+    let place = footer.headerOffset
+    guard let bytes = try source.bytes(VHDDynamicHeader.byteCount, at: place) else {
+      throw FormatError("VHD dynamic header", at: place, .truncated)
+    }
+    return try VHDDynamicHeader(parsing: bytes.span, at: place)
+  }
+
+  /// What lies in a dynamic VHD's file besides its blocks and the footer at its end, ascending.
+  static func regions(
+    _ footer: VHDFooter, _ header: VHDDynamicHeader
+  ) -> [(range: Range<UInt64>, name: String)] {
+    var regions: [(range: Range<UInt64>, name: String)] = [
+      (0..<UInt64(VHDFooter.byteCount), "footer's copy"),
+      (
+        footer.headerOffset..<footer.headerOffset + UInt64(VHDDynamicHeader.byteCount),
+        "dynamic header"
+      ),
+      (header.tableOffset..<header.tableOffset + header.tableByteCount, "block table"),
+    ]
+    if footer.kind == .differencing {
+      for locator in header.locators where locator.platform != 0 && locator.byteCount > 0 {
+        let (end, overflow) = locator.offset.addingReportingOverflow(UInt64(locator.byteCount))
+        if !overflow { regions.append((locator.offset..<end, "parent's path")) }
+      }
+    }
+    return regions.sorted { $0.range.lowerBound < $1.range.lowerBound }
+  }
+
+  /// What is wrong with where the structures themselves lie.
+  static func overlaps(
+    _ regions: [(range: Range<UInt64>, name: String)], end: UInt64
+  ) -> [Finding] {
+    var findings: [Finding] = []
+    var reached = (end: UInt64(0), name: "")
+    for (range, name) in regions {
+      if range.lowerBound < reached.end {
+        findings.append(
+          Finding(.refusal, "VHD \(name)", at: range.lowerBound, "overlaps the \(reached.name)"))
+      }
+      if range.upperBound > end {
+        findings.append(
+          Finding(.refusal, "VHD \(name)", at: range.lowerBound, "overlaps the footer"))
+      }
+      if range.upperBound > reached.end { reached = (range.upperBound, name) }
+    }
+    return findings
+  }
+
+  static func wrongLength(_ footer: VHDFooter, _ place: UInt64) -> FormatError {
+    FormatError(
+      "VHD footer", at: place + 48,
+      .impossible("the size is \(footer.size) bytes, but \(place) lie before the footer"))
+  }
+}

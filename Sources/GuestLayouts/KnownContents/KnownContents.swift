@@ -1,0 +1,93 @@
+internal import Blocks
+
+/// File systems and the like that are recognized by their signatures only.
+///
+/// Listings show them, and their presence keeps anything else that seems to be in the same place
+/// from being skipped: signatures of what an area held before may survive in it.
+enum KnownContents: GuestLayout {
+  static let name = "known signatures"
+  static let isTable = false
+
+  static func find(in area: GuestArea) throws -> [GuestFinding] {
+    var found = Signature.all.filter { $0.matches(area) }.map {
+      GuestFinding(
+        $0.kind,
+        label: $0.label.flatMap { GuestText.label(area.bytes($0.count, at: $0.lowerBound)) },
+        uuid: $0.uuid.flatMap { GuestText.uuid(area.bytes(16, at: $0)) })
+    }
+    if let finding = ext(in: area) { found.append(finding) }
+    if let finding = fat(in: area) { found.append(finding) }
+    if let finding = luks(in: area) { found.append(finding) }
+    if let finding = physicalVolume(in: area) { found.append(finding) }
+    if try isZFS(area) { found.append(GuestFinding("ZFS member")) }
+    return found
+  }
+
+  /// Whether the first sector is a file system's own, and so is no partition table.
+  static func isBootSector(_ area: GuestArea) -> Bool {
+    ["NTFS    ", "EXFAT   ", "-FVE-FS-", "ReFS\0\0\0\0"].contains { area.holds($0, at: 3) }
+      || fat(in: area) != nil
+  }
+
+  /// The second, third or fourth extended file system: one superblock, told apart by features.
+  private static func ext(in area: GuestArea) -> GuestFinding? {
+    let base = 1024
+    guard area.u16(at: base + 56) == 0xEF53, let compatible = area.u32(at: base + 92),
+      let incompatible = area.u32(at: base + 96), let readOnly = area.u32(at: base + 100)
+    else { return nil }
+    let kind =
+      if incompatible & 0x8 != 0 {
+        "ext journal"
+      } else if incompatible & 0x2C0 != 0 || readOnly & 0x478 != 0 {
+        "ext4"
+      } else {
+        compatible & 0x4 != 0 ? "ext3" : "ext2"
+      }
+    return GuestFinding(
+      kind, label: GuestText.label(area.bytes(16, at: base + 120)),
+      uuid: GuestText.uuid(area.bytes(16, at: base + 104)))
+  }
+
+  private static func fat(in area: GuestArea) -> GuestFinding? {
+    guard area.holds([0x55, 0xAA], at: 510), let jump = area.bytes(1, at: 0),
+      jump[0] == 0xEB || jump[0] == 0xE9
+    else { return nil }
+    for (kind, offset) in [("FAT12", 54), ("FAT16", 54), ("FAT32", 82)] {
+      if area.holds(kind + "   ", at: offset) {
+        let label = GuestText.label(area.bytes(11, at: offset - 11))
+        return GuestFinding(kind, label: label == "NO NAME" ? nil : label)
+      }
+    }
+    return nil
+  }
+
+  private static func luks(in area: GuestArea) -> GuestFinding? {
+    guard area.holds([0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE], at: 0),
+      let version = area.bytes(2, at: 6)
+    else { return nil }
+    return GuestFinding(
+      "LUKS\(Int(version[0]) << 8 | Int(version[1]))",
+      label: version == [0, 2] ? GuestText.label(area.bytes(48, at: 24)) : nil,
+      uuid: GuestText.label(area.bytes(40, at: 168)))
+  }
+
+  /// LVM's label is in one of the first four sectors.
+  private static func physicalVolume(in area: GuestArea) -> GuestFinding? {
+    for base in stride(from: 0, to: 2048, by: 512)
+    where area.holds("LABELONE", at: base) && area.holds("LVM2 001", at: base + 24) {
+      return GuestFinding("LVM2 PV", uuid: GuestText.label(area.bytes(32, at: base + 32)))
+    }
+    return nil
+  }
+
+  /// ZFS has no magic at a fixed place: the ring of uberblocks in its first label is searched.
+  private static func isZFS(_ area: GuestArea) throws -> Bool {
+    let ring = 128 << 10
+    guard let bytes = try area.source.bytes(ring, at: UInt64(ring)) else { return false }
+    let magic: [UInt8] = [0x0C, 0xB1, 0xBA, 0, 0, 0, 0, 0]
+    return stride(from: 0, to: ring, by: 1024).contains { start in
+      let word = bytes[start..<start + 8]
+      return word.elementsEqual(magic) || word.elementsEqual(magic.reversed())
+    }
+  }
+}

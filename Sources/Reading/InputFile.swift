@@ -1,0 +1,72 @@
+public import Blocks
+internal import Bytes
+internal import Platform
+
+/// A file or block device as it is, watched while it is read.
+///
+/// A file that becomes shorter must not be mistaken for one that ends in a hole; so each answer
+/// about holes is followed by a look at the size.
+public final class InputFile: BlockSource {
+  public let path: String
+  private let file: FileDescriptor
+  private let atOpen: FileStatus
+  public let size: UInt64
+  public let sectorSize: UInt32
+
+  public init(_ path: String) throws {
+    self.path = path
+    file = try FileDescriptor(path, .read)
+    atOpen = try file.status()
+    switch atOpen.kind {
+    case .regular, .blockDevice: break
+    case .directory:
+      throw ReadingError.request("\(path): is a folder, not a disk", hint: nil)
+    case .characterDevice, .pipe, .other:
+      throw ReadingError.request(
+        "\(path): is neither a file nor a block device",
+        hint: "a disk is read at many places at once: save what a pipe delivers to a file first")
+    }
+    size = try file.contentSize()
+    sectorSize = file.sectorSize()
+    guard size <= VolumeHeader.sizeLimit else {
+      throw FormatError("disk", at: 0, .impossible("size of \(size) bytes is over the limit"))
+    }
+  }
+
+  /// Whether `status` is that of the same file, under whatever name.
+  func isFile(_ status: FileStatus) -> Bool {
+    status.kind == atOpen.kind && status.device == atOpen.device && status.inode == atOpen.inode
+  }
+
+  public func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
+    let wanted = offset..<offset + UInt64(bytes.count)
+    let got: Int
+    do {
+      got = try file.read(into: &bytes, at: offset)
+    } catch {
+      throw SourceError(wanted, .unreadable(error))
+    }
+    if got < bytes.count {
+      throw SourceError(offset + UInt64(got)..<wanted.upperBound, .ended)
+    }
+  }
+
+  public func nextData(at offset: UInt64) throws -> Range<UInt64>? {
+    let range = offset..<size
+    do {
+      let extent = try file.nextData(at: offset, size: size)
+      let now = try file.contentSize()
+      guard now >= size else { throw SourceError(min(now, size)..<size, .ended) }
+      return extent
+    } catch let error as SystemError {
+      throw SourceError(range, .unreadable(error))
+    }
+  }
+
+  /// Whether the file was written to since it was opened, as far as its times tell.
+  func hasChanged() throws -> Bool {
+    guard atOpen.kind == .regular else { return false }
+    let now = try file.status()
+    return now.modified != atOpen.modified || now.size != atOpen.size
+  }
+}

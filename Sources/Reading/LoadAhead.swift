@@ -1,0 +1,50 @@
+public import Blocks
+internal import Platform
+
+/// A feed whose segments are loaded by workers while the consumer is busy with earlier ones.
+///
+/// For consumers that have no workers of their own.
+public final class LoadAhead: VolumeFeed {
+  /// The most items that wait; holes come fast and take no room at the workers.
+  private static let queueLimit = 64
+
+  private let feed: any VolumeFeed
+  private let workers: Workers<Segment>
+  /// What comes next, in order; nil stands for the workers' oldest segment.
+  private var queue: [FeedItem?] = []
+  private var ended = false
+
+  /// - Parameters:
+  ///   - feed: Where the items come from.
+  ///   - workers: How many threads load.
+  ///   - window: How many segments are under way; each takes 4 MiB.
+  public init(_ feed: any VolumeFeed, workers: Int = 1, window: Int = 4) {
+    self.feed = feed
+    self.workers = Workers(count: workers, window: window) { try $0.load() }
+  }
+
+  public var missing: [String] { feed.missing }
+
+  public func recycle(_ segment: Segment) { feed.recycle(segment) }
+
+  public func next() throws -> FeedItem? {
+    while !ended, workers.hasRoom, queue.count < LoadAhead.queueLimit {
+      guard let item = try feed.next() else {
+        ended = true
+        break
+      }
+      if case .segment(let segment) = item {
+        workers.give(segment)
+        queue.append(nil)
+      } else {
+        queue.append(item)
+      }
+    }
+    guard !queue.isEmpty else { return nil }
+    if let item = queue.removeFirst() { return item }
+    return try workers.take().map { .segment($0) }
+  }
+
+  /// Ends the threads. To be called when no more items are wanted.
+  public func close() { workers.close() }
+}

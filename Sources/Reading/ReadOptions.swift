@@ -1,0 +1,28 @@
+public import Blocks
+
+/// How sources are read.
+public struct ReadOptions: Sendable {
+  /// The kinds of holes that are made on purpose; `zero` is always among them, being exact.
+  public var skip: Set<HoleKind> = [.zero]
+  /// Whether unreadable sectors become `bad` holes instead of an end.
+  public var salvage = false
+  /// The format that sources are in; nil looks for each one's magic.
+  public var format: String?
+  /// The volumes' names, one for each source; empty makes them from the sources' names.
+  public var names: [String] = []
+  /// What an earlier point held.
+  public var baseline: (any Baseline)?
+
+  public init() {}
+
+  /// The kinds of holes that reading can make on purpose.
+  public static let skippableKinds: [HoleKind] = [.zero, .swap]
+}
+
+/// The content of an earlier point, for telling which segments are still the same.
+public protocol Baseline: AnyObject, Sendable {
+  /// The id of the point that `unchanged` holes will refer to.
+  var point: String { get }
+  /// Whether the point's volume of that name held what the loaded segment holds; called on workers.
+  func isUnchanged(_ segment: Segment, ofVolume name: String) -> Bool
+}

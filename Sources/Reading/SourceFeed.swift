@@ -1,0 +1,119 @@
+public import Blocks
+internal import Bytes
+internal import GuestLayouts
+
+/// Disks and images, by name, as a feed of segments that workers load.
+///
+/// Whole segments without data come as spans, however many there are: a hole costs one question
+/// to the file system. All other segments come with a loader and are read where the consumer
+/// calls `load`.
+public final class SourceFeed: VolumeFeed {
+  public let volumes: [SourceVolume]
+  private let options: ReadOptions
+  private let pool = SegmentPool()
+  private var nextHeader = 0
+  private var pending: [FeedItem] = []
+  private var current = 0
+  private var position: UInt64 = 0
+  /// The extent of data at or after `position` that the source told last.
+  private var known: Range<UInt64> = 0..<0
+
+  /// The most sources of one stream.
+  public static let sourceLimit = 64
+
+  /// Opens all sources.
+  ///
+  /// - Parameters:
+  ///   - sources: Paths of files and block devices.
+  ///   - options: How they are read.
+  ///   - wantsLayout: Whether to look at partitions even if nothing is skipped for them.
+  public init(_ sources: [String], _ options: ReadOptions, wantsLayout: Bool = false) throws {
+    let names = try VolumeNames.of(sources, given: options.names)
+    var volumes: [SourceVolume] = []
+    for (index, path) in sources.enumerated() {
+      let volume = try naming(source: path) {
+        let opened = try OpenedDisk(path, format: options.format)
+        return SourceVolume(
+          opened, number: UInt32(index), name: names[index], options, wantsLayout: wantsLayout)
+      }
+      for warning in volume.layout?.warnings ?? [] {
+        pending.append(.warning("\(volume.name): \(warning)"))
+      }
+      volumes.append(volume)
+    }
+    self.volumes = volumes
+    self.options = options
+  }
+
+  /// The sum of all volumes' sizes, in bytes.
+  public var byteCount: UInt64 { volumes.reduce(0) { $0 + $1.size } }
+
+  public var missing: [String] { volumes.flatMap { $0.missing.texts($0.name) } }
+
+  public func recycle(_ segment: Segment) { pool.give(segment) }
+
+  public func next() throws -> FeedItem? {
+    if nextHeader < volumes.count {
+      nextHeader += 1
+      return .volume(volumes[nextHeader - 1].header)
+    }
+    while true {
+      if !pending.isEmpty { return pending.removeFirst() }
+      guard current < volumes.count else { return nil }
+      let volume = volumes[current]
+      if position < volume.size {
+        return try naming(source: volume.path) { try nextPiece(of: volume) }
+      }
+      try naming(source: volume.path) { try finish(volume) }
+    }
+  }
+
+  private func finish(_ volume: SourceVolume) throws {
+    if try volume.file.hasChanged() {
+      pending.append(.warning("\(volume.name): \(volume.path) changed while it was read"))
+    }
+    current += 1
+    position = 0
+    known = 0..<0
+  }
+
+  private func nextPiece(of volume: SourceVolume) throws -> FeedItem {
+    if let end = volume.missing.end, position >= end {
+      volume.missing.insert(position..<volume.size)
+      return span(.bad, to: volume.size, of: volume)
+    }
+    let skip = volume.skipped.first(endingAfter: position)
+    if let skip, skip.range.lowerBound <= position {
+      let end = wholeEnd(skip.range.upperBound, of: volume)
+      if end > position { return span(skip.kind, to: end, of: volume) }
+    }
+    if known.upperBound <= position {
+      known = try volume.nextData(at: position) ?? volume.size..<volume.size
+    }
+    let end = wholeEnd(min(known.lowerBound, skip?.range.lowerBound ?? volume.size), of: volume)
+    if end > position { return span(.zero, to: end, of: volume) }
+    return segment(of: volume)
+  }
+
+  /// The last place up to `offset` at which a span may end.
+  private func wholeEnd(_ offset: UInt64, of volume: SourceVolume) -> UInt64 {
+    let step = UInt64(Segment.byteCount)
+    return offset >= volume.size ? volume.size : offset / step * step
+  }
+
+  private func span(_ kind: HoleKind, to end: UInt64, of volume: SourceVolume) -> FeedItem {
+    let range = position..<end
+    position = end
+    return .span(HoleSpan(volume: volume.header.number, range: range, kind: kind))
+  }
+
+  private func segment(of volume: SourceVolume) -> FeedItem {
+    let segment = pool.take()
+    let count = Int(min(UInt64(Segment.byteCount), volume.size - position))
+    segment.reset(volume: volume.header.number, offset: position, count: count)
+    let loader = SegmentLoader(volume: volume, known: known)
+    segment.loader = { try loader.load($0) }
+    position += UInt64(count)
+    return .segment(segment)
+  }
+}

@@ -1,0 +1,122 @@
+public import Blocks
+internal import Bytes
+public import GuestLayouts
+public import Platform
+
+/// One disk that is open for reading, and the plan of what of it is read.
+public final class SourceVolume: Sendable {
+  public let header: VolumeHeader
+  /// The disk's content.
+  public let disk: any BlockSource
+  /// The format's name.
+  public let format: String
+  /// What the disk holds, when that was looked at.
+  public let layout: DiskLayout?
+
+  let file: InputFile
+  let options: ReadOptions
+  let skipped: TypedExtents
+  let missing = MissingRanges()
+
+  /// The path that it was opened by.
+  public var path: String { file.path }
+  var name: String { header.name }
+  var size: UInt64 { disk.size }
+  /// Whether places in the file are places in the disk.
+  var isRaw: Bool { format == "raw" }
+
+  /// - Parameters:
+  ///   - opened: The disk.
+  ///   - number: The volume's number in its stream.
+  ///   - name: Its name.
+  ///   - options: How it is read.
+  ///   - wantsLayout: Whether to look at its layout even if nothing is skipped for it.
+  init(
+    _ opened: OpenedDisk, number: UInt32, name: String, _ options: ReadOptions, wantsLayout: Bool
+  ) {
+    file = opened.file
+    disk = opened.disk
+    format = opened.format
+    self.options = options
+    let kinds = ReadOptions.skippableKinds.filter { $0 != .zero && options.skip.contains($0) }
+    let layout = wantsLayout || !kinds.isEmpty ? DiskLayout(of: opened.disk) : nil
+    var skipped = TypedExtents()
+    for kind in kinds {
+      if let extents = layout?.skippable[kind] {
+        skipped.add(extents, kind, size: opened.disk.size)
+      }
+    }
+    self.layout = layout
+    self.skipped = skipped
+    var header = VolumeHeader(number: number, size: opened.disk.size)
+    header.name = name
+    header.sectorSize = opened.disk.sectorSize
+    header.format = opened.format
+    header["source"] = opened.file.path
+    header["skip"] = (["zero"] + kinds.map(\.name)).joined(separator: ",")
+    header.base = options.baseline?.point
+    self.header = header
+  }
+
+  /// Whether `status` is that of the file that the volume is read from.
+  public func isFile(_ status: FileStatus) -> Bool { file.isFile(status) }
+
+  /// Calls `body` for each extent of `range`, in order: a hole, or nil for what must be read.
+  ///
+  /// - Parameters:
+  ///   - range: Starts on a grain and ends on one or at the disk's end; so do all extents.
+  ///   - body: Takes the extent and its kind.
+  func forEachExtent(
+    in range: Range<UInt64>, _ body: (Range<UInt64>, HoleKind?) throws -> Void
+  ) throws {
+    var position = range.lowerBound
+    var index = skipped.index(endingAfter: position)
+    while position < range.upperBound {
+      let skip = index < skipped.extents.count ? skipped.extents[index] : nil
+      let start = min(skip?.range.lowerBound ?? range.upperBound, range.upperBound)
+      if position < start { try forEachAllocated(in: position..<start, body) }
+      guard let skip, start < range.upperBound else { return }
+      let end = min(skip.range.upperBound, range.upperBound)
+      try body(max(start, position)..<end, skip.kind)
+      position = end
+      index += 1
+    }
+  }
+
+  private func forEachAllocated(
+    in range: Range<UInt64>, _ body: (Range<UInt64>, HoleKind?) throws -> Void
+  ) throws {
+    let grain = UInt64(Zeros.grain)
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let data = try nextData(at: position) ?? size..<size
+      let start = min(max(data.lowerBound / grain * grain, position), range.upperBound)
+      if position < start { try body(position..<start, .zero) }
+      let end = min((data.upperBound + grain - 1) / grain * grain, range.upperBound)
+      if start < end { try body(start..<end, nil) }
+      position = max(start, end)
+    }
+  }
+
+  /// The next extent that may hold data; where holes cannot be told, everything does.
+  func nextData(at offset: UInt64) throws -> Range<UInt64>? {
+    do {
+      return try disk.nextData(at: offset)
+    } catch let error as SourceError where options.salvage {
+      if isRaw, case .ended = error.reason { missing.end(at: error.range.lowerBound) }
+      return offset..<size
+    }
+  }
+
+  /// How many bytes of each kind reading would find, told from the allocation alone: what is
+  /// allocated counts as data.
+  public func allocation() throws(ReadingError) -> ByteCounts {
+    try naming(source: path) {
+      var counts = ByteCounts()
+      try forEachExtent(in: 0..<size) { range, kind in
+        counts.add(range.upperBound - range.lowerBound, kind)
+      }
+      return counts
+    }
+  }
+}

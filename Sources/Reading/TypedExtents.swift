@@ -1,0 +1,60 @@
+internal import Blocks
+internal import Bytes
+
+/// Ranges of a volume that are not read, each with its kind; sorted, without overlaps.
+struct TypedExtents: Sendable {
+  struct Extent: Equatable, Sendable {
+    var range: Range<UInt64>
+    var kind: HoleKind
+  }
+
+  private(set) var extents: [Extent] = []
+
+  /// Adds what of `added` is not taken by another kind yet.
+  ///
+  /// - Parameters:
+  ///   - added: Ranges of the volume.
+  ///   - size: The volume's size in bytes.
+  ///
+  /// Ranges shrink to whole grains, so that all that is read lies on grains too.
+  mutating func add(_ added: ExtentSet, _ kind: HoleKind, size: UInt64) {
+    let grain = UInt64(Zeros.grain)
+    var merged: [Extent] = []
+    var next = 0
+    for whole in added.ranges {
+      let end = whole.upperBound >= size ? size : whole.upperBound / grain * grain
+      var start = (whole.lowerBound + grain - 1) / grain * grain
+      while next < extents.count, extents[next].range.lowerBound < end {
+        let taken = extents[next]
+        if start < taken.range.lowerBound {
+          merged.append(Extent(range: start..<taken.range.lowerBound, kind: kind))
+        }
+        // An extent that goes on behind this range is met again by the next one.
+        start = max(start, taken.range.upperBound)
+        if taken.range.upperBound > end { break }
+        merged.append(taken)
+        next += 1
+      }
+      if start < end { merged.append(Extent(range: start..<end, kind: kind)) }
+    }
+    merged += extents[next...]
+    extents = merged
+  }
+
+  /// The index of the first extent that ends behind `offset`.
+  func index(endingAfter offset: UInt64) -> Int {
+    var low = 0
+    var high = extents.count
+    while low < high {
+      let middle = (low + high) / 2
+      if extents[middle].range.upperBound <= offset { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The first extent that ends behind `offset`.
+  func first(endingAfter offset: UInt64) -> Extent? {
+    let index = index(endingAfter: offset)
+    return index < extents.count ? extents[index] : nil
+  }
+}

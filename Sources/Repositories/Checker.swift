@@ -1,0 +1,303 @@
+internal import Blocks
+internal import Bytes
+internal import Codecs
+internal import ObjectStores
+internal import Platform
+
+/// What a check found in one file of a repository.
+public struct CheckFinding: Sendable, Equatable {
+  public enum Severity: String, Sendable {
+    /// Something stored is lost or wrong.
+    case damage
+    /// Nothing is lost; the user may want to know.
+    case note
+  }
+
+  public let severity: Severity
+  /// The file's name within the repository.
+  public let file: String
+  public let problem: String
+}
+
+/// How much of a repository is read to check it.
+public struct CheckDepth: Sendable {
+  /// Every `divisor`th pack from `part` on is read whole; nil reads none whole.
+  public let subset: (part: UInt64, divisor: UInt64)?
+
+  /// Structure only: all metadata, and of each pack its header, directory and size.
+  public static let structure = CheckDepth(subset: nil)
+  /// Everything.
+  public static let data = CheckDepth(subset: (1, 1))
+
+  /// - Parameters:
+  ///   - part: From 1 to `divisor`.
+  ///   - divisor: Of how many parts that is one.
+  public init(part: UInt64, of divisor: UInt64) { subset = (part, divisor) }
+
+  private init(subset: (part: UInt64, divisor: UInt64)?) { self.subset = subset }
+
+  /// Packs are dealt to parts by their names, so a pack stays in its part.
+  func readsWhole(_ pack: Digest) -> Bool {
+    guard let subset else { return false }
+    return pack.words.0 % subset.divisor == subset.part - 1
+  }
+}
+
+/// Checks a repository; reads only.
+public final class Checker {
+  private let repository: Repository
+  private let depth: CheckDepth
+  private let progress: (UInt64) -> Void
+  public private(set) var findings: [CheckFinding] = []
+  /// Every file that was looked at.
+  public private(set) var files: [String] = []
+  public private(set) var packCount = 0
+  public private(set) var chunkCount = 0
+  public private(set) var pointCount = 0
+  /// Bytes of packs that were read whole.
+  public private(set) var readBytes: UInt64 = 0
+
+  public init(
+    _ repository: Repository, _ depth: CheckDepth, progress: @escaping (UInt64) -> Void
+  ) {
+    self.repository = repository
+    self.depth = depth
+    self.progress = progress
+  }
+
+  /// How many bytes will be read whole, for the display of progress.
+  public func expectedBytes() throws -> UInt64 {
+    try repository.store.list("packs").reduce(0) { sum, object in
+      guard let id = Layout.digest(inName: object.name), depth.readsWhole(id) else { return sum }
+      return sum + object.size
+    }
+  }
+
+  private func damage(_ file: String, _ problem: String) {
+    findings.append(CheckFinding(severity: .damage, file: file, problem: problem))
+  }
+
+  private func note(_ file: String, _ problem: String) {
+    findings.append(CheckFinding(severity: .note, file: file, problem: problem))
+  }
+
+  /// The problem that an error tells, without the file's name in front.
+  private func problem(_ error: any Error, _ file: String) -> String {
+    let text = "\(error)"
+    return text.hasPrefix("\(file): ") ? String(text.dropFirst(file.count + 2)) : text
+  }
+
+  public func run() throws {
+    try checkConfig()
+    let directories = try checkPacks()
+    try checkIndex(directories)
+    try checkPoints(directories)
+  }
+
+  private func checkConfig() throws {
+    for file in [Layout.config, Layout.configCopy] {
+      files.append(file)
+      do {
+        let bytes = try repository.store.contents(file, limit: RepositoryConfig.byteLimit)
+        let config = try RepositoryConfig(fileBytes: bytes, name: file)
+        if config != repository.config { damage(file, "differs from the other copy") }
+      } catch let error as StoreError where error.isMissing {
+        damage(file, "missing")
+      } catch {
+        damage(file, problem(error, file))
+      }
+    }
+  }
+
+  // MARK: Packs
+
+  /// A pack on its way through the workers.
+  private final class PackJob: @unchecked Sendable {
+    let id: Digest
+    let size: UInt64
+    let readsWhole: Bool
+    var entries: [ChunkEntry] = []
+    var problems: [String] = []
+    init(_ id: Digest, size: UInt64, readsWhole: Bool) {
+      self.id = id
+      self.size = size
+      self.readsWhole = readsWhole
+    }
+  }
+
+  private func checkPacks() throws -> [Digest: PackDirectory] {
+    let store = repository.store
+    let proof = PackProofs()
+    let workers = Workers<PackJob>(count: processorCount(), window: processorCount() * 4) { job in
+      let name = Layout.pack(job.id)
+      do {
+        let file = try store.open(name)
+        job.entries = try PackFile.readDirectory(file, size: job.size, name: name)
+        guard job.readsWhole else { return }
+        job.problems = try proof.with { try $0.prove(file, job.id, job.size, job.entries) }
+      } catch {
+        job.problems.append("\(error)")
+      }
+    }
+    defer { workers.close() }
+    var directories: [Digest: PackDirectory] = [:]
+    func take() throws {
+      guard let job = try workers.take() else { return }
+      let name = Layout.pack(job.id)
+      for text in job.problems {
+        damage(name, text.hasPrefix("\(name): ") ? String(text.dropFirst(name.count + 2)) : text)
+      }
+      if !job.entries.isEmpty || job.problems.isEmpty {
+        directories[job.id] = PackDirectory(size: job.size, entries: job.entries)
+      }
+      packCount += 1
+      chunkCount += job.entries.count
+      if job.readsWhole {
+        readBytes += job.size
+        progress(job.size)
+      }
+    }
+    for object in try store.list("packs") {
+      files.append(object.name)
+      guard let id = Layout.digest(inName: object.name), Layout.pack(id) == object.name else {
+        note(object.name, "not a name of a pack")
+        continue
+      }
+      while !workers.hasRoom { try take() }
+      workers.give(PackJob(id, size: object.size, readsWhole: depth.readsWhole(id)))
+    }
+    while !workers.isEmpty { try take() }
+    return directories
+  }
+
+  // MARK: Index
+
+  private func checkIndex(_ directories: [Digest: PackDirectory]) throws {
+    for object in try repository.store.list("index") {
+      let file = object.name
+      files.append(file)
+      guard let id = Layout.digest(inName: file), Layout.index(id) == file else {
+        note(file, "not a name of an index file")
+        continue
+      }
+      do {
+        let handle = try repository.store.open(file)
+        guard try FileHash.digest(handle) == id else {
+          damage(file, "its content does not fit its name")
+          continue
+        }
+        try compare(try IndexTable(handle, name: file, isTrusted: false), file, directories)
+      } catch {
+        damage(file, problem(error, file))
+      }
+    }
+  }
+
+  /// Compares an index file with the directories of the packs that it covers.
+  private func compare(
+    _ table: IndexTable, _ file: String, _ directories: [Digest: PackDirectory]
+  ) throws {
+    for pack in table.packs {
+      guard let directory = directories[pack.id] else {
+        let name = Layout.pack(pack.id)
+        if !files.contains(name) { damage(name, "missing, though \(file) lists it") }
+        continue
+      }
+      if directory.size != pack.size {
+        damage(Layout.pack(pack.id), "\(directory.size) bytes, but \(pack.size) in \(file)")
+      }
+    }
+    var rows = [Int](repeating: 0, count: table.packs.count)
+    for position in 0..<table.count {
+      guard let entry = table.entry(at: position), Int(entry.pack) < rows.count else {
+        damage(file, "row \(position) makes no sense")
+        return
+      }
+      rows[Int(entry.pack)] += 1
+    }
+    for (number, pack) in table.packs.enumerated() {
+      guard let directory = directories[pack.id] else { continue }
+      if directory.entries.count != rows[number] {
+        damage(file, "\(rows[number]) rows of \(Layout.pack(pack.id)), which has "
+          + "\(directory.entries.count) chunks")
+        continue
+      }
+      for entry in directory.entries where !table.agrees(entry, UInt32(number)) {
+        damage(file, "chunk \(entry.id) lies elsewhere in \(Layout.pack(pack.id))")
+        break
+      }
+    }
+  }
+
+  // MARK: Points
+
+  private func checkPoints(_ directories: [Digest: PackDirectory]) throws {
+    let index = try repository.openIndex()
+    let context = RestoreContext(index, PackFiles(repository.store))
+    let names = try repository.pointNames()
+    var seen: Set<String> = []
+    var previous: [(point: String, names: [String])] = []
+    var walk = MapWalk(index, context)
+    let uncovered = Set(index.uncovered.map(\.id))
+    for name in names {
+      seen.insert("\(name)")
+      guard let point = try checkFiles(of: name) else { continue }
+      pointCount += 1
+      previous.append((Layout.point(name), point.previous))
+      for problem in walk.check(point) { damage(problem.file ?? Layout.point(name), problem.text) }
+    }
+    for (point, names) in previous {
+      for name in names where !seen.contains(name) {
+        damage("points/\(name)", "missing, though \(point) names it as the one before")
+      }
+    }
+    for pack in walk.packs.intersection(uncovered) {
+      damage("index", "no index file covers \(Layout.pack(pack)), which a point needs")
+    }
+    for pack in index.uncovered where !walk.packs.contains(pack.id) {
+      note(Layout.pack(pack.id), "in no index file: left by a writer that did not finish")
+    }
+  }
+
+  /// Checks a point's file and its copy.
+  ///
+  /// - Returns: The point from whichever is whole.
+  private func checkFiles(of name: PointName) throws -> RecoveryPoint? {
+    var found: RecoveryPoint?
+    for file in [Layout.point(name), Layout.pointCopy(name)] {
+      files.append(file)
+      let isCopy = file != Layout.point(name)
+      do {
+        let point = try repository.read(name, file)
+        if found == nil { found = point }
+      } catch let error as StoreError where error.isMissing {
+        if isCopy {
+          note(file, "missing: the writer was interrupted, or somebody deleted it")
+        } else {
+          damage(file, "missing, but its copy is there: \(Layout.pointCopy(name))")
+        }
+      } catch {
+        damage(file, problem(error, file))
+      }
+    }
+    return found
+  }
+}
+
+/// What is known of a pack that is there.
+struct PackDirectory {
+  let size: UInt64
+  let entries: [ChunkEntry]
+}
+
+extension IndexTable {
+  /// Whether some row says of `entry` what the pack's own directory says.
+  func agrees(_ entry: ChunkEntry, _ number: UInt32) -> Bool {
+    var wanted = entry
+    wanted.pack = number
+    guard let first = find(entry.id) else { return false }
+    if first == wanted { return true }
+    // The same chunk may lie in several packs; then rows of the same id stand side by side.
+    return rows(of: entry.id).contains(wanted)
+  }
+}

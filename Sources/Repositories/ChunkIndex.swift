@@ -1,0 +1,125 @@
+internal import Bytes
+internal import ObjectStores
+internal import Platform
+
+/// Where a chunk lies.
+struct ChunkLocation: Sendable {
+  let entry: ChunkEntry
+  let pack: PackInfo
+}
+
+/// All of a repository's chunks: index files, packs that no index covers, and what is new.
+///
+/// A chunk counts as present only when its pack is: so a pack that is gone is noticed here, and
+/// its chunks are stored again by the next writer that has them.
+final class ChunkIndex: @unchecked Sendable {
+  private struct Source {
+    let table: IndexTable
+    /// By number of the pack in the table: whether it is there, with the size it should have.
+    let present: [Bool]
+  }
+
+  private let sources: Locked<[Source]>
+  /// Names and sizes of the packs that are there.
+  let packs: [Digest: UInt64]
+  /// What is wrong with index files and packs, in words; none of it lost a chunk by itself.
+  let troubles: [String]
+  /// Names of the index files in use.
+  let files: [String]
+  /// Packs that no index file covers.
+  let uncovered: [PackInfo]
+
+  /// The most bytes of index files whose checksums are computed at each opening.
+  private static let checkedBytes: UInt64 = 1 << 30
+
+  init(_ store: any ObjectStore) throws {
+    var packs: [Digest: UInt64] = [:]
+    for object in try store.list("packs") {
+      if let id = Layout.digest(inName: object.name) { packs[id] = object.size }
+    }
+    self.packs = packs
+    var troubles: [String] = []
+    let tables = try ChunkIndex.load(store, &troubles)
+    var covered: Set<Digest> = []
+    for table in tables { covered.formUnion(table.packs.map(\.id)) }
+    var loose: [(info: PackInfo, entries: [ChunkEntry])] = []
+    var uncovered: [PackInfo] = []
+    for (id, size) in packs where !covered.contains(id) {
+      let name = Layout.pack(id)
+      do {
+        let entries = try PackFile.readDirectory(try store.open(name), size: size, name: name)
+        loose.append((PackInfo(id: id, size: size), entries))
+        uncovered.append(PackInfo(id: id, size: size))
+      } catch {
+        troubles.append("\(error)")
+      }
+    }
+    self.uncovered = uncovered.sorted { $0.id < $1.id }
+    self.troubles = troubles
+    files = tables.compactMap(\.name)
+    let all = loose.isEmpty ? tables : tables + [IndexTable(loose)]
+    sources = Locked(all.map { ChunkIndex.source($0, packs) })
+  }
+
+  private static func source(_ table: IndexTable, _ packs: [Digest: UInt64]) -> Source {
+    Source(table: table, present: table.packs.map { packs[$0.id] == $0.size })
+  }
+
+  /// Maps the index files that are whole and not superseded by another whole one.
+  private static func load(
+    _ store: any ObjectStore, _ troubles: inout [String]
+  ) throws -> [IndexTable] {
+    let objects = try store.list("index")
+    let isTrusted = objects.reduce(0) { $0 + $1.size } > checkedBytes
+    var tables: [IndexTable] = []
+    for object in objects {
+      do {
+        tables.append(
+          try IndexTable(store.open(object.name), name: object.name, isTrusted: isTrusted))
+      } catch let error as RepositoryError {
+        troubles.append("\(error)")
+      }
+    }
+    let superseded = Set(tables.flatMap(\.superseded).map { Layout.index($0) })
+    return tables.filter { table in table.name.map { !superseded.contains($0) } ?? true }
+  }
+
+  /// Looks a chunk up.
+  ///
+  /// - Returns: Where it lies in a pack that is there, or nil.
+  func find(_ id: Digest) -> ChunkLocation? {
+    for source in sources.with({ $0 }) {
+      guard let entry = source.table.find(id), Int(entry.pack) < source.present.count,
+        source.present[Int(entry.pack)]
+      else { continue }
+      return ChunkLocation(entry: entry, pack: source.table.packs[Int(entry.pack)])
+    }
+    return nil
+  }
+
+  /// Adds packs that were just published.
+  func add(_ packs: [ClosedPack]) {
+    let table = IndexTable(
+      packs.map { (PackInfo(id: $0.id, size: $0.size), $0.entries) })
+    let source = Source(table: table, present: table.packs.map { _ in true })
+    sources.with { $0.append(source) }
+  }
+
+  /// Calls `body` with every chunk id of packs that are there; ids may come more than once.
+  func forEachID(_ body: (Digest) throws -> Void) rethrows {
+    for source in sources.with({ $0 }) {
+      for position in 0..<source.table.count {
+        guard let entry = source.table.entry(at: position),
+          Int(entry.pack) < source.present.count, source.present[Int(entry.pack)]
+        else { continue }
+        try body(entry.id)
+      }
+    }
+  }
+
+  /// All tables, for checking.
+  var tables: [IndexTable] { sources.with { $0.map(\.table) } }
+
+  /// How many rows all tables have.
+  var count: Int { sources.with { $0.reduce(0) { $0 + $1.table.count } } }
+}

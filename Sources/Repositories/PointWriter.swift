@@ -1,0 +1,370 @@
+public import Blocks
+internal import Bytes
+internal import Chunking
+internal import Codecs
+internal import ObjectStores
+internal import Platform
+
+/// How a point is to be made.
+public struct PutOptions: Sendable {
+  /// The machine's name.
+  public var name: String
+  /// Whether the newest point of the name serves to find unchanged segments.
+  public var usesBase = true
+  /// Whether what is compressed is decompressed and compared before it is written.
+  public var verifies = true
+  public var tool = "vpipe"
+
+  public init(name: String) { self.name = name }
+}
+
+/// What a put did.
+public struct PutResult: Sendable {
+  public let name: PointName
+  public let point: RecoveryPoint
+  /// Segments that the base's fingerprints showed to be unchanged.
+  public let unchangedSegments: UInt64
+}
+
+/// Takes volumes from a feed into a repository and commits a point: docs/repository-format.md,
+/// "How a point comes about".
+public final class PointWriter {
+  /// A volume that is arriving.
+  fileprivate struct Arrival {
+    let header: VolumeHeader
+    var builder: MapBuilder
+    var base: BaseVolume?
+    var kinds = [UInt64](repeating: 0, count: 8)
+  }
+
+  /// Work in the order in which it came: the map is built in that order.
+  private final class Item: @unchecked Sendable {
+    enum Work {
+      case segment(SegmentJob)
+      case hole(HoleKind, segments: UInt64, bytes: UInt64)
+    }
+    let volume: Int
+    let work: Work
+    /// Whether the segment goes back to the feed.
+    let isFromFeed: Bool
+    init(volume: Int, work: Work, isFromFeed: Bool) {
+      self.volume = volume
+      self.work = work
+      self.isFromFeed = isFromFeed
+    }
+  }
+
+  private let repository: Repository
+  private let options: PutOptions
+  private let session: any WritingSession
+  private let context: WorkContext
+  private let packs: PackWriter
+  private let workers: Workers<Item>
+  private let pool = SegmentPool()
+  private var volumes: [Arrival] = []
+  private var attachments: [RecoveryPoint.StoredAttachment] = []
+  private var warnings: [String] = []
+  private var usedPacks: Set<Digest> = []
+  private var closed: [ClosedPack] = []
+  private var addedChunks: UInt64 = 0
+  private var unindexed = 0
+  private var unchangedSegments: UInt64 = 0
+  private let bases: BasePoints
+  private let previous: [PointName]
+
+  /// Entries after which an index file is written, so that memory stays bounded.
+  private static let indexStep = 1 << 20
+  private static let warningLimit = 1000
+
+  /// Puts all of `feed` into `repository`.
+  ///
+  /// - Parameters:
+  ///   - progress: Told how many bytes of volumes are done.
+  ///   - warn: Told what the user should know.
+  /// - Returns: The committed, durable point.
+  public static func put(
+    _ feed: any VolumeFeed, into repository: Repository, _ options: PutOptions,
+    progress: (UInt64) -> Void, warn: (String) -> Void
+  ) throws -> PutResult {
+    let writer = try PointWriter(repository, options, warn: warn)
+    do {
+      let result = try writer.run(feed, progress, warn)
+      writer.stop()
+      try writer.session.end()
+      return result
+    } catch {
+      writer.stop()
+      // The reason for failing is what counts; leftovers go with the next writer.
+      do { try writer.session.end() } catch {}
+      throw error
+    }
+  }
+
+  private init(_ repository: Repository, _ options: PutOptions, warn: (String) -> Void) throws {
+    self.repository = repository
+    self.options = options
+    let (points, troubles) = try repository.points()
+    for trouble in troubles { warn(trouble) }
+    previous = PointWriter.heads(points)
+    session = try repository.store.beginWriting()
+    let index = try repository.openIndex()
+    for trouble in index.troubles { warn(trouble) }
+    let files = PackFiles(repository.store)
+    guard let parameters = repository.config.chunkingParameters else {
+      throw RepositoryError.damaged("config: parameters out of bounds")
+    }
+    let context = WorkContext(
+      index: index, files: files, chunker: Chunker(parameters),
+      fingerprintKey: repository.config.fingerprinting, level: repository.config.zstdLevel,
+      verifies: options.verifies)
+    self.context = context
+    bases = BasePoints(points, name: options.usesBase ? options.name : nil, index, files)
+    packs = PackWriter(session)
+    workers = Workers(count: processorCount(), window: processorCount() * 3) { item in
+      guard case .segment(let job) = item.work else { return }
+      try context.withWorker { try $0.perform(job) }
+    }
+  }
+
+  private func stop() {
+    workers.close()
+    packs.stop()
+  }
+
+  /// Points that no other point names as previous: usually the newest one.
+  private static func heads(_ points: [Repository.StoredPoint]) -> [PointName] {
+    let known = Set(points.flatMap(\.point.previous))
+    return points.map(\.name).filter { !known.contains("\($0)") }
+  }
+
+  private func run(
+    _ feed: any VolumeFeed, _ progress: (UInt64) -> Void, _ warn: (String) -> Void
+  ) throws -> PutResult {
+    while let item = try feed.next() {
+      switch item {
+      case .volume(let header): try begin(header, warn)
+      case .segment(let segment):
+        let volume = Int(segment.volume)
+        let index = segment.offset / UInt64(Segment.byteCount)
+        let base = try base(of: volume, index, segment.count, warn)
+        try give(
+          Item(volume: volume, work: .segment(SegmentJob(segment, base: base)), isFromFeed: true),
+          feed, progress)
+      case .span(let span): try take(span, feed, progress)
+      case .attachment(let attachment): try keep(attachment)
+      case .warning(let text):
+        warn(text)
+        if warnings.count < PointWriter.warningLimit { warnings.append(text) }
+      }
+    }
+    while !workers.isEmpty { try consume(feed, progress) }
+    return try commit(missing: feed.missing)
+  }
+
+  private func begin(_ header: VolumeHeader, _ warn: (String) -> Void) throws {
+    guard Int(header.number) == volumes.count else {
+      throw RepositoryError.badInput("volume \(header.number) out of order")
+    }
+    if volumes.contains(where: { $0.header.name == header.name }) {
+      throw RepositoryError.badInput("two volumes are named \(header.name)")
+    }
+    let field = context.chunker.parameters.field
+    if let cut = header["cut"], cut != field {
+      warn("\(header.name): cut as \(cut), but the repository cuts \(field): deduplication suffers")
+    }
+    let builder = MapBuilder(size: header.size) { [unowned self] bytes in
+      try self.store(bytes, .node)
+    }
+    volumes.append(
+      Arrival(header: header, builder: builder, base: try bases.volume(for: header)))
+  }
+
+  /// What the base has at a segment. A base that is damaged is done without, unless the stream
+  /// was made against it.
+  private func base(
+    of volume: Int, _ index: UInt64, _ count: Int, _ warn: (String) -> Void
+  ) throws -> MapTarget? {
+    guard let base = volumes[volume].base else { return nil }
+    do {
+      return try base.target(index, count: count)
+    } catch let error as RepositoryError {
+      if volumes[volume].header.base != nil { throw error }
+      warn("the last point cannot serve as base: \(error)")
+      volumes[volume].base = nil
+      return nil
+    }
+  }
+
+  /// Takes whole segments of one kind of hole.
+  private func take(
+    _ span: HoleSpan, _ feed: any VolumeFeed, _ progress: (UInt64) -> Void
+  ) throws {
+    let volume = Int(span.volume)
+    let step = UInt64(Segment.byteCount)
+    var index = span.range.lowerBound / step
+    let end = (span.range.upperBound + step - 1) / step
+    func hole(_ kind: HoleKind, _ count: UInt64) throws {
+      let bytes = min((index + count) * step, span.range.upperBound) - index * step
+      try give(
+        Item(
+          volume: volume, work: .hole(kind, segments: count, bytes: bytes), isFromFeed: false),
+        feed, progress)
+      index += count
+    }
+    if span.kind != .unchanged { return try hole(span.kind, end - index) }
+    guard let base = volumes[volume].base else {
+      throw RepositoryError.badInput("unchanged bytes, but no base point")
+    }
+    while index < end {
+      let part = try base.part(at: index)
+      if case .hole(let kind) = part.target {
+        try hole(kind, min(part.count, end - index))
+        continue
+      }
+      let segment = pool.take()
+      let count = MapShape.segmentBytes(index, of: volumes[volume].header.size)
+      segment.reset(volume: span.volume, offset: index * step, count: count)
+      segment.append(0..<count, .hole(.unchanged))
+      let job = SegmentJob(segment, base: try base.target(index, count: count))
+      try give(
+        Item(volume: volume, work: .segment(job), isFromFeed: false), feed, progress)
+      index += 1
+    }
+  }
+
+  private func give(
+    _ item: Item, _ feed: any VolumeFeed, _ progress: (UInt64) -> Void
+  ) throws {
+    while !workers.hasRoom { try consume(feed, progress) }
+    workers.give(item)
+  }
+
+  /// Takes the oldest work's result: into the packs, and into the map.
+  private func consume(_ feed: any VolumeFeed, _ progress: (UInt64) -> Void) throws {
+    guard let item = try workers.take() else { return }
+    switch item.work {
+    case .hole(let kind, let count, let bytes):
+      try volumes[item.volume].builder.append(kind, count: count)
+      volumes[item.volume].kinds[Int(kind.rawValue)] += bytes
+      progress(bytes)
+    case .segment(let job):
+      try keep(job)
+      let target: MapTarget
+      switch job.outcome {
+      case .target(let new): target = new
+      case .unchanged(let old):
+        target = old
+        unchangedSegments += 1
+      }
+      try volumes[item.volume].builder.append(target)
+      for kind in job.kinds.indices { volumes[item.volume].kinds[kind] += job.kinds[kind] }
+      progress(UInt64(job.segment.count))
+      if item.isFromFeed { feed.recycle(job.segment) } else { pool.give(job.segment) }
+    }
+  }
+
+  /// Writes a job's new chunks, and checks what it refers to.
+  private func keep(_ job: SegmentJob) throws {
+    try write(job)
+    for reference in job.references {
+      // Chunks of this stream come before what refers to them.
+      let found =
+        context.claims.count(reference.id)
+        ?? context.index.find(reference.id).map { Int($0.entry.plainCount) }
+      guard found == reference.count else {
+        throw RepositoryError.missingChunk(
+          "reference at byte \(reference.place): chunk \(reference.id) is not in the repository")
+      }
+    }
+    if unindexed >= PointWriter.indexStep { try writeIndex() }
+  }
+
+  /// Stores bytes that are no segment.
+  private func store(_ bytes: [UInt8], _ type: ChunkType) throws -> Digest {
+    let job = SegmentJob(pool.take(), base: nil)
+    defer { pool.give(job.segment) }
+    let id = try context.withWorker { try $0.keepOnly(bytes, type, job) }
+    try write(job)
+    return id
+  }
+
+  private func write(_ job: SegmentJob) throws {
+    if let output = job.output {
+      try packs.append(job.chunks, output.span(0..<job.outputCount))
+      context.recycleOutput(of: job)
+    }
+    addedChunks += UInt64(job.chunks.count)
+    unindexed += job.chunks.count
+    usedPacks.formUnion(job.packs)
+  }
+
+  private func keep(_ attachment: Attachment) throws {
+    var ids: [String] = []
+    var start = 0
+    while start < attachment.bytes.count {
+      let end = min(start + (1 << 20), attachment.bytes.count)
+      ids.append("\(try store(Array(attachment.bytes[start..<end]), .attachment))")
+      start = end
+    }
+    attachments.append(
+      RecoveryPoint.StoredAttachment(
+        name: attachment.name, size: attachment.bytes.count, chunks: ids))
+  }
+
+  /// Publishes the packs so far, durably, and an index file of them.
+  private func writeIndex() throws {
+    try packs.finish()
+    let new = packs.takeAll()
+    unindexed = 0
+    guard !new.isEmpty else { return }
+    try session.flush()
+    let bytes = IndexTable.build(
+      new.map { (PackInfo(id: $0.id, size: $0.size), $0.entries) }, superseded: [])
+    let object = try session.stage()
+    try Repository.write(bytes, object, "index")
+    try session.publish(object, as: Layout.index(SHA256.digest(of: bytes)))
+    try session.flush()
+    context.index.add(new)
+    context.claims.clear()
+    usedPacks.formUnion(new.map(\.id))
+    closed += new
+  }
+
+  private func commit(missing: [String]) throws -> PutResult {
+    var finished: [RecoveryPoint.Volume] = []
+    for number in volumes.indices {
+      let root = try volumes[number].builder.finish()
+      finished.append(volumes[number].record(root))
+    }
+    try writeIndex()
+    try Commitment.confirm(usedPacks, own: closed, repository.store)
+    let sequence = (try repository.pointNames().last?.sequence ?? 0) + 1
+    let point = RecoveryPoint(
+      name: options.name, time: Clock.text(Clock.now()), host: Host.name, tool: options.tool,
+      sequence: sequence, previous: previous.map { "\($0)" }, volumes: finished,
+      attachments: attachments, missing: missing, warnings: warnings,
+      addedBytes: packs.byteCount, addedChunks: addedChunks)
+    let name = try Commitment.publish(point, session)
+    return PutResult(name: name, point: point, unchangedSegments: unchangedSegments)
+  }
+}
+
+extension PointWriter.Arrival {
+  fileprivate func record(_ root: MapTarget) -> RecoveryPoint.Volume {
+    var bytes: [String: UInt64] = [:]
+    if kinds[0] > 0 { bytes["data"] = kinds[0] }
+    for kind in HoleKind.allCases where kinds[Int(kind.rawValue)] > 0 {
+      bytes[kind.name] = kinds[Int(kind.rawValue)]
+    }
+    var id: String?
+    var hole: String?
+    switch root {
+    case .node(let digest, _): id = "\(digest)"
+    case .hole(let kind): hole = kind.name
+    }
+    return RecoveryPoint.Volume(
+      name: header.name, size: header.size, sectorSize: header.sectorSize,
+      fields: Dictionary(header.fields.map { ($0.key, $0.value) }) { first, _ in first },
+      levels: MapShape.levels(header.size), root: id, hole: hole, bytes: bytes)
+  }
+}

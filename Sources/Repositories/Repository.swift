@@ -1,0 +1,140 @@
+internal import Bytes
+internal import Codecs
+public import ObjectStores
+internal import Platform
+
+/// A repository that is open for reading; `PointWriter` writes to it.
+public final class Repository: Sendable {
+  public let store: any ObjectStore
+  public let config: RepositoryConfig
+  /// What was wrong while opening, though not enough to stop.
+  public let warnings: [String]
+
+  /// A point's file, and whether the first or only its copy could be read.
+  public struct StoredPoint: Sendable {
+    public let name: PointName
+    public let point: RecoveryPoint
+  }
+
+  /// Makes a repository in an empty or missing folder.
+  public static func create(_ path: String, _ config: RepositoryConfig) throws {
+    let store = LocalStore(path)
+    if let status = try Files.status(path) {
+      guard status.kind == .directory else {
+        throw RepositoryError.failed("\(path): not a folder")
+      }
+      guard try Files.names(in: path).isEmpty else {
+        throw RepositoryError.failed("\(path): not empty")
+      }
+    }
+    try store.create(Layout.folders)
+    let bytes = try config.fileBytes()
+    let session = try store.beginWriting()
+    // The copy first: where there is a config there is its copy.
+    for name in [Layout.configCopy, Layout.config] {
+      let object = try session.stage()
+      try object.file.write(bytes)
+      try session.publish(object, as: name)
+      try session.flush()
+    }
+    try session.end()
+  }
+
+  public init(_ path: String) throws {
+    store = LocalStore(path)
+    var warnings: [String] = []
+    config = try Repository.readConfig(store, &warnings)
+    self.warnings = warnings
+  }
+
+  private static func readConfig(
+    _ store: any ObjectStore, _ warnings: inout [String]
+  ) throws -> RepositoryConfig {
+    func read(_ name: String) throws -> RepositoryConfig {
+      let bytes = try store.contents(name, limit: RepositoryConfig.byteLimit)
+      return try RepositoryConfig(fileBytes: bytes, name: name)
+    }
+    do {
+      return try read(Layout.config)
+    } catch let error as RepositoryError {
+      // An unknown version is no damage, and its copy would say the same.
+      if case .unsupported = error { throw error }
+      guard let config = try? read(Layout.configCopy) else { throw error }
+      warnings.append("\(error); its copy in \(Layout.configCopy) is used")
+      return config
+    } catch let error as StoreError where error.isMissing {
+      guard let config = try? read(Layout.configCopy) else {
+        throw RepositoryError.notARepository("\(store.location): no repository is here")
+      }
+      warnings.append("config: missing; its copy in \(Layout.configCopy) is used")
+      return config
+    }
+  }
+
+  /// The names of all points, oldest first. A point whose file is gone counts while its copy is
+  /// there.
+  public func pointNames() throws -> [PointName] {
+    var names: Set<PointName> = []
+    for folder in ["points", "copies"] {
+      for object in try store.list(folder) {
+        let last = object.name.split(separator: "/").last.map(String.init) ?? ""
+        if let name = PointName(last) { names.insert(name) }
+      }
+    }
+    return names.sorted()
+  }
+
+  /// Reads a point, from its copy when the first is damaged or gone.
+  public func point(_ name: PointName) throws -> StoredPoint {
+    do {
+      return StoredPoint(name: name, point: try read(name, Layout.point(name)))
+    } catch {
+      if let point = try? read(name, Layout.pointCopy(name)) {
+        return StoredPoint(name: name, point: point)
+      }
+      throw error
+    }
+  }
+
+  func read(_ name: PointName, _ file: String) throws -> RecoveryPoint {
+    let bytes = try store.contents(file, limit: RecoveryPoint.byteLimit)
+    return try RecoveryPoint(fileBytes: bytes, name: name, file: file)
+  }
+
+  /// All points that can be read, oldest first, and what is wrong with the others.
+  public func points() throws -> (points: [StoredPoint], troubles: [String]) {
+    var points: [StoredPoint] = []
+    var troubles: [String] = []
+    for name in try pointNames() {
+      do { points.append(try point(name)) } catch { troubles.append("\(error)") }
+    }
+    return (points, troubles)
+  }
+
+  /// Finds what a person called a point: `NAME` (its newest), `NAME~2` (two before), an id or a
+  /// unique prefix of at least four digits.
+  public func resolve(_ text: String) throws -> StoredPoint {
+    let (points, troubles) = try points()
+    let parts = text.split(separator: "~", maxSplits: 1, omittingEmptySubsequences: false)
+    let back = parts.count == 2 ? Int(parts[1]) : 0
+    if let back, back >= 0 {
+      let named = points.filter { $0.point.name == String(parts[0]) }
+      if back < named.count { return named[named.count - 1 - back] }
+      if !named.isEmpty {
+        throw RepositoryError.noSuchPoint("\(text): there are \(named.count) points of that name")
+      }
+    }
+    if text.count >= 4, text.allSatisfy({ $0.isHexDigit }) {
+      let matching = points.filter { $0.name.id.description.hasPrefix(text.lowercased()) }
+      if matching.count == 1 { return matching[0] }
+      if matching.count > 1 {
+        throw RepositoryError.ambiguous("\(text): \(matching.count) points have ids like that")
+      }
+    }
+    if let trouble = troubles.first { throw RepositoryError.damaged(trouble) }
+    throw RepositoryError.noSuchPoint("\(text): no such point")
+  }
+
+  /// Reads the index.
+  func openIndex() throws -> ChunkIndex { try ChunkIndex(store) }
+}

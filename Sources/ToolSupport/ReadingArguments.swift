@@ -1,0 +1,58 @@
+public import ArgumentParser
+internal import Blocks
+public import Reading
+
+/// How sources are read: the same options wherever a tool takes sources by name.
+public struct ReadingArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "What is not read although it is there: swap (the content of Linux swap areas), zero or none.",
+      discussion: "Zeros are never carried, whatever is given; they come back as they were.",
+      valueName: "kinds"))
+  public var skip = "zero"
+
+  @Flag(help: "Go on at unreadable sectors and mark them as bad; ends in status 3.")
+  public var salvage = false
+
+  @Option(help: "The format that the sources are in, instead of looking for it.")
+  public var format: String?
+
+  public init() {}
+
+  /// The options in the words of the library.
+  public func options() throws(Failure) -> ReadOptions {
+    var options = ReadOptions()
+    options.skip = try kinds()
+    options.salvage = salvage
+    options.format = format
+    return options
+  }
+
+  private func kinds() throws(Failure) -> Set<HoleKind> {
+    let words = skip.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    var kinds: Set<HoleKind> = [.zero]
+    if words == ["none"] { return kinds }
+    for word in words {
+      let kind = HoleKind.allCases.first { $0.name == word }
+      guard let kind, ReadOptions.skippableKinds.contains(kind) else {
+        let isPlanned = kind == .free || kind == .excluded
+        throw Failure(
+          .usage, isPlanned ? "--skip \(word) is not there yet" : "--skip: '\(word)' is not known",
+          hint: "zero, swap and none can be given")
+      }
+      kinds.insert(kind)
+    }
+    return kinds
+  }
+}
+
+extension Failure {
+  /// Gives an error of reading its status.
+  init(_ error: ReadingError) {
+    switch error {
+    case .request(let problem, let hint): self.init(.usage, problem, hint: hint)
+    case .unsupported(_, _, let hint): self.init(.impossible, "\(error)", hint: hint)
+    case .source(let source, let error): self.init(source, error)
+    }
+  }
+}

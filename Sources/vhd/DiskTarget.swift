@@ -1,0 +1,204 @@
+internal import Bytes
+internal import DiskImages
+internal import Platform
+
+/// Where a disk's bytes go.
+protocol DiskTarget: AnyObject {
+  /// Writes bytes of the disk. Places ascend and do not overlap; what is left out reads as zeros.
+  func write(_ bytes: Span<UInt8>, at offset: UInt64) throws
+  /// Completes the image; without this, nothing that was written makes an image.
+  func finish() throws
+}
+
+/// A fixed disk, or a raw one without any footer, in a file: zeros become holes.
+final class FixedFile: DiskTarget {
+  private let file: FileDescriptor
+  private let size: UInt64
+  private let footer: VHDFooter?
+  private var writeback: Writeback
+
+  /// - Parameters:
+  ///   - file: An empty file.
+  ///   - size: The disk's size in bytes.
+  ///   - footer: What goes behind it.
+  init(_ file: FileDescriptor, size: UInt64, footer: VHDFooter?) throws {
+    self.file = file
+    self.size = size
+    self.footer = footer
+    writeback = Writeback(file)
+    try file.truncate(to: size)
+  }
+
+  func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
+    try file.write(bytes, at: offset)
+    writeback.note(offset..<offset + UInt64(bytes.count))
+  }
+
+  func finish() throws {
+    if let footer { try file.write(footer.bytes.span, at: size) }
+  }
+}
+
+/// A dynamic disk in a file: blocks that are never written to are not there.
+final class DynamicFile: DiskTarget {
+  private let file: FileDescriptor
+  private let footer: VHDFooter
+  private var layout: VHDDynamicLayout
+  private let bitmap: [UInt8]
+  private var writeback: Writeback
+
+  /// - Parameters:
+  ///   - file: An empty file.
+  ///   - layout: Of the disk, with no block in it.
+  ///   - footer: The disk's footer.
+  init(_ file: FileDescriptor, _ layout: VHDDynamicLayout, footer: VHDFooter) {
+    self.file = file
+    self.layout = layout
+    self.footer = footer
+    bitmap = layout.bitmap
+    writeback = Writeback(file)
+  }
+
+  func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
+    let block = UInt64(layout.header.blockByteCount)
+    var done = 0
+    while done < bytes.count {
+      let place = offset + UInt64(done)
+      let inner = place % block
+      let count = Int(min(UInt64(bytes.count - done), block - inner))
+      let start = try dataOffset(Int(place / block)) + inner
+      try file.write(bytes.extracting(done..<done + count), at: start)
+      writeback.note(start..<start + UInt64(count))
+      done += count
+    }
+  }
+
+  /// Where a block's data starts in the file; gives it a place when it has none.
+  private func dataOffset(_ block: Int) throws -> UInt64 {
+    if let start = layout.dataOffset(block) { return start }
+    let start = try layout.allocate(block)
+    try file.write(bitmap.span, at: start)
+    return start + UInt64(bitmap.count)
+  }
+
+  func finish() throws {
+    try file.truncate(to: layout.end)
+    try file.write(layout.start(footer).span, at: 0)
+    try file.write(footer.bytes.span, at: layout.end)
+  }
+}
+
+/// A fixed disk into a pipe: everything in order, zeros written out, the footer last.
+final class FixedPipe: DiskTarget {
+  private let pipe: OrderedOutput
+  private let size: UInt64
+  private let footer: VHDFooter
+
+  init(_ file: FileDescriptor, size: UInt64, footer: VHDFooter) {
+    pipe = OrderedOutput(file)
+    self.size = size
+    self.footer = footer
+  }
+
+  func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
+    try pipe.write(bytes, at: offset)
+  }
+
+  func finish() throws {
+    try pipe.write(footer.bytes.span, at: size)
+  }
+}
+
+/// A dynamic disk into a pipe.
+///
+/// Its table comes first and says which blocks there are, which is only known at the end. So the
+/// image is built in a file that has no name, and copied once it is whole; a stream that breaks
+/// off gives no output at all.
+final class SpooledDynamic: DiskTarget {
+  private let spool: FileDescriptor
+  private let image: DynamicFile
+  private let output: FileDescriptor
+
+  init(
+    _ output: FileDescriptor, spool: FileDescriptor, _ layout: VHDDynamicLayout, footer: VHDFooter
+  ) {
+    self.output = output
+    self.spool = spool
+    image = DynamicFile(spool, layout, footer: footer)
+  }
+
+  func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
+    try image.write(bytes, at: offset)
+  }
+
+  func finish() throws {
+    try image.finish()
+    let size = try spool.status().size
+    let pipe = OrderedOutput(output)
+    let buffer = Buffer(count: 1 << 20)
+    var position: UInt64 = 0
+    while let data = try spool.nextData(at: position, size: size) {
+      position = data.lowerBound
+      while position < data.upperBound {
+        let count = Int(min(UInt64(buffer.count), data.upperBound - position))
+        var target = buffer.mutableSpan(0..<count)
+        guard try spool.read(into: &target, at: position) == count else {
+          throw SystemError("read of the spool file", code: 5)
+        }
+        try pipe.write(buffer.span(0..<count), at: position)
+        position += UInt64(count)
+      }
+    }
+    try pipe.fill(to: size)
+  }
+}
+
+/// Bytes in order, with zeros for what is left out.
+private final class OrderedOutput {
+  private let file: FileDescriptor
+  private let zeros = Buffer(count: 1 << 20)
+  private var position: UInt64 = 0
+
+  init(_ file: FileDescriptor) {
+    self.file = file
+    file.widenPipe()
+    zeros.clear(0..<zeros.count)
+  }
+
+  func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
+    try fill(to: offset)
+    try file.write(bytes)
+    position += UInt64(bytes.count)
+  }
+
+  func fill(to offset: UInt64) throws {
+    precondition(offset >= position)
+    while position < offset {
+      let count = Int(min(UInt64(zeros.count), offset - position))
+      try file.write(zeros.span(0..<count))
+      position += UInt64(count)
+    }
+  }
+}
+
+/// Has the kernel write out what was written while more is coming, so that the flush at the end
+/// finds little left to do.
+private struct Writeback {
+  /// Smaller pieces cost more calls and more seeks; larger ones leave more for the end.
+  private static let byteCount: UInt64 = 32 << 20
+
+  private let file: FileDescriptor
+  private var pending: Range<UInt64> = 0..<0
+
+  init(_ file: FileDescriptor) { self.file = file }
+
+  mutating func note(_ range: Range<UInt64>) {
+    pending =
+      pending.isEmpty
+      ? range
+      : min(pending.lowerBound, range.lowerBound)..<max(pending.upperBound, range.upperBound)
+    guard pending.upperBound - pending.lowerBound >= Writeback.byteCount else { return }
+    file.startWriteback(pending)
+    pending = 0..<0
+  }
+}

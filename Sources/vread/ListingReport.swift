@@ -1,0 +1,89 @@
+internal import Blocks
+internal import GuestLayouts
+internal import Reading
+
+/// What `--list --json` prints.
+struct ListingReport: Encodable {
+  struct Volume: Encodable {
+    let name: String
+    let source: String
+    let format: String
+    let size: UInt64
+    let sector_size: UInt32
+    let table: Content?
+    let contents: [Content]
+    /// Bytes by kind.
+    let bytes: [String: UInt64]
+    /// Whether everything was read for `bytes`, or only the allocation looked at.
+    let exact: Bool
+  }
+
+  struct Partition: Encodable {
+    let number: Int
+    let type: String
+    let name: String?
+    let start: UInt64
+    let length: UInt64
+    let extended: Bool
+    let contents: [Content]
+  }
+
+  struct Content: Encodable {
+    let kind: String
+    let label: String?
+    let uuid: String?
+    let note: String?
+    let partitions: [Partition]?
+  }
+
+  let volumes: [Volume]
+  let warnings: [String]
+  let missing: [String]
+
+  init(
+    _ volumes: [SourceVolume], _ counts: [ByteCounts], exact: Bool, warnings: [String],
+    missing: [String]
+  ) {
+    self.volumes = zip(volumes, counts).map { Volume($0, $1, exact: exact) }
+    self.warnings = warnings
+    self.missing = missing
+  }
+}
+
+extension ListingReport.Volume {
+  init(_ volume: SourceVolume, _ counts: ByteCounts, exact: Bool) {
+    name = volume.header.name
+    source = volume.path
+    format = volume.format
+    size = volume.header.size
+    sector_size = volume.header.sectorSize
+    table = volume.layout?.table.map { .init($0) }
+    contents = (volume.layout?.contents ?? []).map { .init($0) }
+    var bytes = ["data": counts.data]
+    for (kind, count) in counts.holes { bytes[kind.name] = count }
+    self.bytes = bytes
+    self.exact = exact
+  }
+}
+
+extension ListingReport.Content {
+  init(_ finding: GuestFinding) {
+    kind = finding.kind
+    label = finding.label
+    uuid = finding.uuid
+    note = finding.note
+    partitions = finding.partitions.isEmpty ? nil : finding.partitions.map { .init($0) }
+  }
+}
+
+extension ListingReport.Partition {
+  init(_ partition: GuestPartition) {
+    number = partition.number
+    type = partition.type
+    name = partition.name
+    start = partition.range.lowerBound
+    length = partition.range.upperBound - partition.range.lowerBound
+    extended = partition.isContainer
+    contents = partition.contents.map { .init($0) }
+  }
+}

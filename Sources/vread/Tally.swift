@@ -1,0 +1,66 @@
+internal import Blocks
+internal import Bytes
+internal import Reading
+internal import ToolSupport
+
+/// Follows a feed to its end: counts, shows progress, tells warnings, and says how it went.
+struct Tally {
+  private let feed: SourceFeed
+  private let options: OutputOptions
+  /// What each volume turned out to hold.
+  private(set) var counts: [ByteCounts]
+  private(set) var warnings: [String] = []
+
+  init(_ feed: SourceFeed, _ options: OutputOptions) {
+    self.feed = feed
+    self.options = options
+    counts = feed.volumes.map { _ in ByteCounts() }
+  }
+
+  /// Takes every item, loaded, in order, and gives it to `body`.
+  mutating func follow(_ body: (FeedItem) throws -> Void) throws {
+    let progress = Progress("reading", total: feed.byteCount, options)
+    defer { progress.finish() }
+    let loaded = LoadAhead(feed)
+    defer { loaded.close() }
+    while let item = try loaded.next() {
+      try body(item)
+      switch item {
+      case .segment(let segment):
+        counts[Int(segment.volume)].add(segment)
+        progress.advance(UInt64(segment.count))
+        loaded.recycle(segment)
+      case .span(let span):
+        counts[Int(span.volume)].add(span)
+        progress.advance(span.range.upperBound - span.range.lowerBound)
+      case .warning(let text):
+        warnings.append(text)
+        if !options.quiet { Console.warn(text) }
+      case .volume, .attachment: break
+      }
+    }
+  }
+
+  /// Tells what was found, and ends in status 3 when something could not be read.
+  func conclude() throws(Failure) {
+    if options.verbose {
+      for (volume, count) in zip(feed.volumes, counts) {
+        Console.say("\(volume.header.name): \(count.text)")
+      }
+    }
+    let missing = feed.missing
+    guard !missing.isEmpty else { return }
+    if !options.quiet { for text in missing { Console.warn(text) } }
+    throw Failure(.incomplete, "some of the source could not be read and is marked as bad")
+  }
+}
+
+extension ByteCounts {
+  /// `3.20 GiB data, 50.0 GiB zero`.
+  var text: String {
+    let kinds = HoleKind.allCases.compactMap { kind in
+      holes[kind].map { "\(ByteSize.text($0)) \(kind.name)" }
+    }
+    return (["\(ByteSize.text(data)) data"] + kinds).joined(separator: ", ")
+  }
+}

@@ -1,0 +1,74 @@
+internal import ArgumentParser
+internal import Platform
+internal import Reading
+internal import ToolSupport
+
+/// Reads disks and writes them as one sealed stream.
+@main
+struct Vread: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "vread",
+    abstract: "Read disks and images as one sealed stream.",
+    discussion: "The stream goes to stdout, into vchunk, vstore put or vhd create.",
+    version: Version.text)
+
+  @Argument(help: "Files and block devices, one volume each.")
+  var sources: [String]
+
+  @OptionGroup
+  var reading: ReadingArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "A volume's name, once for each source; by default the file's name without its extension."))
+  var name: [String] = []
+
+  @Flag(help: "Write the plain bytes of one volume, with zeros for holes, and no seal.")
+  var raw = false
+
+  @Flag(help: "Show volumes, partitions and bytes by kind instead; told from the allocation alone.")
+  var list = false
+
+  @Flag(help: "With --list: read everything, so that zeros are found in what is allocated.")
+  var scan = false
+
+  @Flag(help: "Results and errors as JSON.")
+  var json = false
+
+  @OptionGroup
+  var output: OutputOptions
+
+  func validate() throws {
+    if raw && list { throw ValidationError("--raw and --list exclude each other") }
+    if scan && !list { throw ValidationError("--scan belongs to --list") }
+    if raw && sources.count != 1 { throw ValidationError("--raw takes one source") }
+  }
+
+  func run() throws {
+    if !list {
+      try Console.requireBinaryOutput(
+        hint: "send it into a pipe or a file, or look at the source with --list")
+    }
+    var options = try reading.options()
+    options.names = name
+    let feed = try naming("sources") { try SourceFeed(sources, options, wantsLayout: list) }
+    if list {
+      try Listing(feed, scans: scan, json: json, output).run()
+    } else {
+      try refuseOwnOutput(feed)
+      try Copy(feed, raw: raw, output).run()
+    }
+  }
+
+  /// A source that grew by what is read from it would never end.
+  private func refuseOwnOutput(_ feed: SourceFeed) throws(Failure) {
+    for volume in feed.volumes {
+      let isSame = try naming("stdout") {
+        volume.isFile(try FileDescriptor.standardOutput.status())
+      }
+      if isSame {
+        throw Failure(.usage, "\(volume.path): is the output as well")
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+#!/bin/sh
+# Power cuts at any moment while a repository is made and three points are put into it: every point whose put had
+# ended with 0 is there and restores, every point that is listed restores, check is content, the next put works.
+# And, so that we know that this test can fail: with forgotten calls of fsync it does.
+. "$(dirname "$0")/functions.sh"
+
+requires python3 qemu-storage-daemon
+requires_root
+build_killat
+base=$PWD
+
+for number in 1 2 3; do
+  fresh_disk "disk.$number" 2M "$number"
+done
+cat >run <<EOS
+#!/bin/sh
+set -eu
+vstore init -r R
+for number in 1 2 3; do
+  point=\$(vstore put -r R --name a "$base/disk.\$number")
+  acknowledged "\$number:\$point"
+done
+EOS
+cat >check <<EOS
+#!/bin/sh
+set -eu
+restores() {
+  vrestore -r R "\$1" --raw >"\$2.raw"
+  cmp "\$2.raw" "$base/disk.\$2"
+  rm "\$2.raw"
+}
+while IFS=: read -r number point; do
+  echo "acknowledged point \$point"
+  restores "\$point" "\$number"
+done <"\$2"
+if [ ! -s "\$2" ] && ! vstore list -r R >/dev/null 2>&1; then
+  echo 'no repository yet'
+  vstore init -r R
+fi
+vstore list -r R --json | grep -o '"id": *"[^"]*"' | cut -d '"' -f 4 >points
+while read -r point; do
+  echo "listed point \$point"
+  vrestore -r R "\$point" --raw >raw
+  cmp -s raw "$base/disk.1" || cmp -s raw "$base/disk.2" || cmp raw "$base/disk.3"
+  rm raw
+done <points
+echo 'check'
+vstore check -r R --read-data
+echo 'the next put'
+restores "\$(vstore put -r R --name a "$base/disk.3")" 3
+EOS
+chmod +x run check
+
+powercut() {
+  "$VPIPE_FAULTS/powercut" --seed "$VPIPE_SEED" --killat "$killat" "$@" ./run ./check
+}
+
+file_systems=ext4
+if [ "${VPIPE_ALL:-0}" = 1 ]; then
+  file_systems=$(cd / && for fs in ext4 xfs btrfs; do command -v "mkfs.$fs" >/dev/null && echo "$fs"; done)
+fi
+for fs in $file_systems; do
+  # shellcheck disable=SC2046
+  powercut --fs "$fs" $(often '--states 120 --subsets 1' '--all --subsets 4')
+done
+
+# A run without any fsync, without those of files, without those of folders.
+for what in all file dir; do
+  powercut --states 60 --drop-fsync "$what" >dropped || {
+    cat dropped >&2
+    fail "fsync of $what dropped: not noticed"
+  }
+done
+
+# Each one alone. On ext4 one fsync carries much else to the disk, so that not every one of them can be missed; but
+# the contents of packs and points have no other one.
+powercut --list-fsync >fsyncs
+unnoticed=
+noticed=0
+grep ' fsync ' fsyncs >files || true
+# shellcheck disable=SC2013
+for n in $(cut -d ' ' -f 1 "$(often files fsyncs)" | grep '^[0-9]' ); do
+  if powercut --states 60 --drop-fsync "$n" >dropped; then
+    noticed=$((noticed + 1))
+  else
+    unnoticed="$unnoticed
+$(grep "^$n " fsyncs)"
+  fi
+done
+echo "each fsync dropped in turn: $noticed noticed; not noticed:$unnoticed"
+[ "$noticed" -ge 6 ] || fail 'too many dropped calls of fsync were not noticed'
