@@ -71,7 +71,7 @@ let package = Package(
     .target(
       name: "ToolSupport",
       dependencies: [
-        "Bytes", "Platform", "Codecs", "Blocks", "Streams", "Reading",
+        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "Reading", "Repositories",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -79,6 +79,27 @@ let package = Package(
     tool(
       "vread",
       ["Bytes", "Platform", "Blocks", "Streams", "GuestLayouts", "Reading", "ToolSupport"]),
+    tool(
+      "vchunk", ["Blocks", "Chunking", "Reading", "Repositories", "ToolSupport"]),
+    tool(
+      "vdedup",
+      ["Bytes", "Platform", "Codecs", "Blocks", "Reading", "Repositories", "ToolSupport"]),
+    tool(
+      "vstore",
+      [
+        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "Reading", "Repositories",
+        "ToolSupport",
+      ]),
+    tool(
+      "vrestore",
+      ["Bytes", "Platform", "Blocks", "Streams", "Reading", "Repositories", "ToolSupport"]),
+
+    tool(
+      "vhd",
+      [
+        "Bytes", "Platform", "Codecs", "Blocks", "Streams", "DiskImages", "GuestLayouts", "Reading",
+        "ToolSupport",
+      ]),
 
     tests("DiskImagesTests", ["Bytes", "Blocks", "DiskImages"]),
     tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),

@@ -14,7 +14,9 @@ public struct DiskLayout: Equatable, Sendable {
   /// The most partitions of a table that are looked into; the kernel shows no more either.
   static let partitionLimit = 256
 
-  /// Looks at `disk`. Damage and read errors become warnings; then more is read, never less.
+  /// Looks at a disk.
+  ///
+  /// Damage and read errors become warnings; then more is read, never less.
   public init(of disk: any BlockSource) {
     do {
       let area = try GuestArea(disk)

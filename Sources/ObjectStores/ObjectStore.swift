@@ -25,6 +25,9 @@ public protocol ObjectStore: AnyObject, Sendable {
   /// The whole of an object of at most `limit` bytes.
   func contents(_ name: String, limit: Int) throws(StoreError) -> [UInt8]
 
+  /// Moves an object to `quarantine/`, durably; it keeps the last part of its name.
+  func quarantine(_ name: String) throws(StoreError)
+
   /// Begins to write: what the session stages is invisible until it is published.
   func beginWriting() throws(StoreError) -> any WritingSession
 }

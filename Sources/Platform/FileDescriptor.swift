@@ -54,6 +54,8 @@ public final class FileDescriptor: @unchecked Sendable {
     case read
     /// For reading and writing what exists.
     case update
+    /// For reading and writing; a block device that is in use (mounted) is an error.
+    case updateExclusive
     /// A new file; an existing one is an error.
     case create
     case directory
@@ -69,6 +71,7 @@ public final class FileDescriptor: @unchecked Sendable {
       switch mode {
       case .read: O_RDONLY
       case .update: O_RDWR
+      case .updateExclusive: O_RDWR | O_EXCL
       case .create: O_RDWR | O_CREAT | O_EXCL
       case .directory: O_RDONLY | O_DIRECTORY
       case .readNoFollow: O_RDONLY | O_NOFOLLOW

@@ -18,9 +18,13 @@ public final class LoadAhead: VolumeFeed {
   ///   - feed: Where the items come from.
   ///   - workers: How many threads load.
   ///   - window: How many segments are under way; each takes 4 MiB.
-  public init(_ feed: any VolumeFeed, workers: Int = 1, window: Int = 4) {
+  ///   - work: What is done to each segment; by default it is loaded.
+  public init(
+    _ feed: any VolumeFeed, workers: Int = 1, window: Int = 4,
+    work: @escaping @Sendable (Segment) throws -> Void = { try $0.load() }
+  ) {
     self.feed = feed
-    self.workers = Workers(count: workers, window: window) { try $0.load() }
+    self.workers = Workers(count: workers, window: window, perform: work)
   }
 
   public var missing: [String] { feed.missing }
@@ -45,6 +49,8 @@ public final class LoadAhead: VolumeFeed {
     return try workers.take().map { .segment($0) }
   }
 
-  /// Ends the threads. To be called when no more items are wanted.
+  deinit { workers.close() }
+
+  /// Ends the threads, when no more items are wanted.
   public func close() { workers.close() }
 }

@@ -7,9 +7,16 @@ struct OpenedDisk {
   let disk: any BlockSource
   let format: String
 
+  init(file: InputFile, disk: any BlockSource, format: String) {
+    self.file = file
+    self.disk = disk
+    self.format = format
+  }
+
   /// - Parameters:
   ///   - path: A file or block device.
   ///   - name: The format to take it for; nil looks for magics.
+  /// - Throws: `ReadingError`, or what opening the format throws.
   init(_ path: String, format name: String?) throws {
     file = try InputFile(path)
     if let name {

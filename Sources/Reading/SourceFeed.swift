@@ -27,22 +27,32 @@ public final class SourceFeed: VolumeFeed {
   ///   - sources: Paths of files and block devices.
   ///   - options: How they are read.
   ///   - wantsLayout: Whether to look at partitions even if nothing is skipped for them.
+  /// - Throws: `ReadingError`.
   public init(_ sources: [String], _ options: ReadOptions, wantsLayout: Bool = false) throws {
     let names = try VolumeNames.of(sources, given: options.names)
-    var volumes: [SourceVolume] = []
-    for (index, path) in sources.enumerated() {
-      let volume = try naming(source: path) {
-        let opened = try OpenedDisk(path, format: options.format)
-        return SourceVolume(
-          opened, number: UInt32(index), name: names[index], options, wantsLayout: wantsLayout)
+    volumes = try sources.enumerated().map { index, path in
+      try naming(source: path) {
+        SourceVolume(
+          try OpenedDisk(path, format: options.format), number: UInt32(index), name: names[index],
+          options, wantsLayout: wantsLayout)
       }
+    }
+    self.options = options
+    tellLayouts()
+  }
+
+  init(volumes: [SourceVolume], _ options: ReadOptions) {
+    self.volumes = volumes
+    self.options = options
+    tellLayouts()
+  }
+
+  private func tellLayouts() {
+    for volume in volumes {
       for warning in volume.layout?.warnings ?? [] {
         pending.append(.warning("\(volume.name): \(warning)"))
       }
-      volumes.append(volume)
     }
-    self.volumes = volumes
-    self.options = options
   }
 
   /// The sum of all volumes' sizes, in bytes.

@@ -66,6 +66,7 @@ public final class SourceVolume: Sendable {
   /// - Parameters:
   ///   - range: Starts on a grain and ends on one or at the disk's end; so do all extents.
   ///   - body: Takes the extent and its kind.
+  /// - Throws: `SourceError`, and what `body` throws.
   func forEachExtent(
     in range: Range<UInt64>, _ body: (Range<UInt64>, HoleKind?) throws -> Void
   ) throws {

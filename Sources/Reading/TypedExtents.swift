@@ -12,11 +12,8 @@ struct TypedExtents: Sendable {
 
   /// Adds what of `added` is not taken by another kind yet.
   ///
-  /// - Parameters:
-  ///   - added: Ranges of the volume.
-  ///   - size: The volume's size in bytes.
-  ///
-  /// Ranges shrink to whole grains, so that all that is read lies on grains too.
+  /// Ranges shrink to whole grains, so that all that is read lies on grains too; only
+  /// the end of the volume, which has `size` bytes, may lie off them.
   mutating func add(_ added: ExtentSet, _ kind: HoleKind, size: UInt64) {
     let grain = UInt64(Zeros.grain)
     var merged: [Extent] = []

@@ -5,11 +5,7 @@ enum VolumeNames {
   /// The most bytes of a name.
   static let byteLimit = 255
 
-  /// One name for each source, no two the same.
-  ///
-  /// - Parameters:
-  ///   - sources: The sources' paths.
-  ///   - given: Names that the user chose, one for each source, or none at all.
+  /// One name for each source, no two the same; `given` are the user's, one for each or none.
   static func of(_ sources: [String], given: [String]) throws(ReadingError) -> [String] {
     guard !sources.isEmpty else { throw .request("no source", hint: nil) }
     guard sources.count <= SourceFeed.sourceLimit else {

@@ -10,29 +10,37 @@ enum ChunkType: UInt8, Sendable {
 
 /// Where a chunk lies and how it is stored: one row of a pack's directory or of an index.
 ///
+/// Chunks are stored in *frames*: one chunk, or several that were new together and compress better
+/// as one.
+///
 ///     offset size  field
 ///          0   32  chunk id
-///         32    4  offset in the pack
-///         36    4  stored bytes
-///         40    4  plain bytes
+///         32    4  offset of its frame in the pack
+///         36    4  stored bytes of the frame
+///         40    4  plain bytes of the chunk
 ///         44    1  type
-///         45    1  codec
+///         45    1  codec of the frame
 ///         46    2  0
-///         48    8  XXH3-64 of the stored bytes
-///         56    8  0; in an index the pack's number (4), 0 (4)
+///         48    8  XXH3-64 of the frame's stored bytes
+///         56    4  plain bytes of the frame
+///         60    4  offset of the chunk in the frame's plain bytes
+///         64    4  0; in an index the pack's number
+///         68    4  0
 ///
 /// docs/repository-format.md, "Packs".
 struct ChunkEntry: Equatable, Sendable {
-  static let byteCount = 64
+  static let byteCount = 72
   static let plainLimit: UInt32 = 4 << 20
 
   let id: Digest
-  let offset: UInt32
+  var offset: UInt32
   let storedCount: UInt32
   let plainCount: UInt32
   let type: ChunkType
   let codec: Codec
   let check: UInt64
+  let framePlainCount: UInt32
+  let offsetInFrame: UInt32
   /// The pack's number in its index; 0 in a directory.
   var pack: UInt32 = 0
 
@@ -45,9 +53,14 @@ struct ChunkEntry: Equatable, Sendable {
     builder.u8(codec.rawValue)
     builder.u16(0)
     builder.u64(check)
+    builder.u32(framePlainCount)
+    builder.u32(offsetInFrame)
     builder.u32(pack)
     builder.u32(0)
   }
+
+  /// Whether the frame holds this chunk and nothing else.
+  var isAlone: Bool { plainCount == framePlainCount }
 }
 
 extension ChunkEntry {
@@ -61,10 +74,12 @@ extension ChunkEntry {
       id: table.digest(at: offset), offset: table.little32(at: offset + 32),
       storedCount: table.little32(at: offset + 36), plainCount: table.little32(at: offset + 40),
       type: type, codec: codec, check: table.little64(at: offset + 48),
-      pack: table.little32(at: offset + 56))
-    guard plainCount > 0, plainCount <= ChunkEntry.plainLimit, storedCount > 0,
-      storedCount <= plainCount, codec != .plain || storedCount == plainCount,
-      table.little32(at: offset + 60) == 0
+      framePlainCount: table.little32(at: offset + 56),
+      offsetInFrame: table.little32(at: offset + 60), pack: table.little32(at: offset + 64))
+    guard plainCount > 0, framePlainCount <= ChunkEntry.plainLimit,
+      plainCount <= framePlainCount, offsetInFrame <= framePlainCount - plainCount,
+      storedCount > 0, storedCount <= framePlainCount,
+      codec != .plain || storedCount == framePlainCount, table.little32(at: offset + 68) == 0
     else { return nil }
   }
 }

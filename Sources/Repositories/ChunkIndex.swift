@@ -97,10 +97,8 @@ final class ChunkIndex: @unchecked Sendable {
     return nil
   }
 
-  /// Adds packs that were just published.
-  func add(_ packs: [ClosedPack]) {
-    let table = IndexTable(
-      packs.map { (PackInfo(id: $0.id, size: $0.size), $0.entries) })
+  /// Adds the table of packs that were just published.
+  func add(_ table: IndexTable) {
     let source = Source(table: table, present: table.packs.map { _ in true })
     sources.with { $0.append(source) }
   }

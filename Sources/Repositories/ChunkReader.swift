@@ -33,6 +33,9 @@ final class ChunkReader {
   private let stored = Buffer(count: Int(ChunkEntry.plainLimit))
   /// What `stored` holds now: a range of a pack, read in one go.
   private var window: (pack: Digest, range: Range<UInt64>)?
+  /// The frame of several chunks that was decoded last.
+  private let frame = Buffer(count: Int(ChunkEntry.plainLimit))
+  private var held: (pack: Digest, offset: UInt32)?
 
   init(_ index: ChunkIndex, _ files: PackFiles) {
     self.index = index
@@ -59,22 +62,48 @@ final class ChunkReader {
       throw RepositoryError.damaged(
         "chunk \(entry.id): \(entry.plainCount) bytes, expected \(target.count)")
     }
+    if entry.isAlone {
+      try decode(location, into: &target, ahead: ahead)
+    } else {
+      let buffer = frame
+      try decodeFrame(location, ahead: ahead)
+      let first = Int(entry.offsetInFrame)
+      target.copy(buffer.span(first..<first + Int(entry.plainCount)), to: 0)
+    }
+    guard hash.digest(of: target.span) == entry.id else {
+      throw RepositoryError.damaged(
+        "\(Layout.pack(location.pack.id)): chunk \(entry.id) at byte \(entry.offset): "
+          + "its content does not fit its id")
+    }
+  }
+
+  /// Brings a frame of several chunks into `frame`, unless it is there.
+  private func decodeFrame(_ location: ChunkLocation, ahead: UInt64) throws {
+    if let held, held.pack == location.pack.id, held.offset == location.entry.offset { return }
+    held = nil
+    let buffer = frame
+    var target = buffer.mutableSpan(0..<Int(location.entry.framePlainCount))
+    try decode(location, into: &target, ahead: ahead)
+    held = (location.pack.id, location.entry.offset)
+  }
+
+  /// Decodes a frame into `target`, which has its plain size.
+  private func decode(
+    _ location: ChunkLocation, into target: inout MutableSpan<UInt8>, ahead: UInt64
+  ) throws {
     let place = try fetch(location, ahead: ahead)
     let buffer = stored
     let bytes = buffer.span(place)
-    let name = Layout.pack(location.pack.id)
-    switch entry.codec {
+    switch location.entry.codec {
     case .plain: target.copy(bytes, to: 0)
     case .zstd:
       do {
         try decompressor.decompress(bytes, into: &target)
       } catch {
-        throw RepositoryError.damaged("\(name): chunk \(entry.id) at byte \(entry.offset): \(error)")
+        throw RepositoryError.damaged(
+          "\(Layout.pack(location.pack.id)): chunk \(location.entry.id) at byte "
+            + "\(location.entry.offset): \(error)")
       }
-    }
-    guard hash.digest(of: target.span) == entry.id else {
-      throw RepositoryError.damaged(
-        "\(name): chunk \(entry.id) at byte \(entry.offset): its content does not fit its id")
     }
   }
 

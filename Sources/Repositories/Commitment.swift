@@ -28,9 +28,7 @@ enum Commitment {
   }
 
   /// Looks again whether all packs that the point needs are there and stay.
-  static func confirm(
-    _ used: Set<Digest>, own: [ClosedPack], _ store: any ObjectStore
-  ) throws {
+  static func confirm(_ used: Set<Digest>, _ store: any ObjectStore) throws {
     let doomed = try tombstoned(store)
     if let pack = used.first(where: { doomed.contains($0) }) {
       throw RepositoryError.busy(
@@ -40,7 +38,7 @@ enum Commitment {
     for object in try store.list("packs") {
       if let id = Layout.digest(inName: object.name) { there.insert(id) }
     }
-    if let pack = used.union(own.map(\.id)).first(where: { !there.contains($0) }) {
+    if let pack = used.first(where: { !there.contains($0) }) {
       throw RepositoryError.missingChunk("\(Layout.pack(pack)): gone while the point was made")
     }
   }

@@ -15,7 +15,7 @@ struct PackInfo: Equatable, Sendable {
 ///                   check of the rest (8), check of the header (8)
 ///     superseded    32 bytes each: names of index files that this one replaces
 ///     packs         name (32), size (8)
-///     entries       64 bytes each, sorted by id
+///     entries       72 bytes each, sorted by id
 ///
 /// docs/repository-format.md, "Index".
 final class IndexTable: @unchecked Sendable {

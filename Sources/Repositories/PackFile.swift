@@ -7,7 +7,7 @@ internal import Platform
 ///
 ///     header (64)    magic "VPACK\0\0\1", flags (4), key epoch (4), salt (32), 0 (8), check (8)
 ///     chunks
-///     directory      64 bytes a chunk
+///     directory      72 bytes a chunk
 ///     trailer (64)   magic "VPACKEND", directory offset (8), entries (8), directory's check (8),
 ///                    pack's size (8), 0 (16), check (8)
 ///
@@ -106,7 +106,7 @@ enum PackFile {
       guard let entry = ChunkEntry(bytes.span, at: offset),
         entry.offset >= UInt32(headerCount),
         UInt64(entry.offset) + UInt64(entry.storedCount) <= end, entry.pack == 0
-      else { throw RepositoryError.damaged("\(name): entry \(offset / 64) of its directory") }
+      else { throw RepositoryError.damaged("\(name): entry \(offset / ChunkEntry.byteCount) of its directory") }
       entries.append(entry)
     }
     return entries

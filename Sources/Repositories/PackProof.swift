@@ -54,17 +54,20 @@ final class PackProof: @unchecked Sendable {
 
   private func prove(_ entry: ChunkEntry, _ stored: Span<UInt8>) -> String? {
     guard Checksum.of(stored) == entry.check else { return "its checksum is wrong" }
-    if entry.codec == .plain {
-      return hash.digest(of: stored) == entry.id ? nil : "its content does not fit its id"
-    }
     let buffer = plain
-    var target = buffer.mutableSpan(0..<Int(entry.plainCount))
-    do {
-      try decompressor.decompress(stored, into: &target)
-    } catch {
-      return "\(error)"
+    var target = buffer.mutableSpan(0..<Int(entry.framePlainCount))
+    switch entry.codec {
+    case .plain: target.copy(stored, to: 0)
+    case .zstd:
+      do {
+        try decompressor.decompress(stored, into: &target)
+      } catch {
+        return "\(error)"
+      }
     }
-    return hash.digest(of: target.span) == entry.id ? nil : "its content does not fit its id"
+    let first = Int(entry.offsetInFrame)
+    let bytes = buffer.span(first..<first + Int(entry.plainCount))
+    return hash.digest(of: bytes) == entry.id ? nil : "its content does not fit its id"
   }
 }
 

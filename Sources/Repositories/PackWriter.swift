@@ -57,11 +57,9 @@ final class PackWriter {
     guard !chunks.isEmpty else { return }
     if position > 0, position + UInt64(bytes.count) > UInt64(PackFile.closingSize) { try close() }
     let object = try open ?? begin()
-    for chunk in chunks {
-      entries.append(
-        ChunkEntry(
-          id: chunk.id, offset: UInt32(position) + chunk.offset, storedCount: chunk.storedCount,
-          plainCount: chunk.plainCount, type: chunk.type, codec: chunk.codec, check: chunk.check))
+    for var chunk in chunks {
+      chunk.offset += UInt32(position)
+      entries.append(chunk)
     }
     try write(bytes, to: object)
     if position - flushed >= PackWriter.writebackStep {

@@ -65,7 +65,6 @@ public final class PointWriter {
   private var attachments: [RecoveryPoint.StoredAttachment] = []
   private var warnings: [String] = []
   private var usedPacks: Set<Digest> = []
-  private var closed: [ClosedPack] = []
   private var addedChunks: UInt64 = 0
   private var unindexed = 0
   private var unchangedSegments: UInt64 = 0
@@ -73,7 +72,7 @@ public final class PointWriter {
   private let previous: [PointName]
 
   /// Entries after which an index file is written, so that memory stays bounded.
-  private static let indexStep = 1 << 20
+  private static let indexStep = 512 << 10
   private static let warningLimit = 1000
 
   /// Puts all of `feed` into `repository`.
@@ -320,14 +319,16 @@ public final class PointWriter {
     try session.flush()
     let bytes = IndexTable.build(
       new.map { (PackInfo(id: $0.id, size: $0.size), $0.entries) }, superseded: [])
+    let name = Layout.index(SHA256.digest(of: bytes))
     let object = try session.stage()
-    try Repository.write(bytes, object, "index")
-    try session.publish(object, as: Layout.index(SHA256.digest(of: bytes)))
+    try Repository.write(bytes, object, name)
+    try session.publish(object, as: name)
     try session.flush()
-    context.index.add(new)
+    // The table is mapped from the file: what has been stored takes no memory.
+    context.index.add(
+      try IndexTable(try repository.store.open(name), name: name, isTrusted: true))
     context.claims.clear()
     usedPacks.formUnion(new.map(\.id))
-    closed += new
   }
 
   private func commit(missing: [String]) throws -> PutResult {
@@ -337,7 +338,7 @@ public final class PointWriter {
       finished.append(volumes[number].record(root))
     }
     try writeIndex()
-    try Commitment.confirm(usedPacks, own: closed, repository.store)
+    try Commitment.confirm(usedPacks, repository.store)
     let sequence = (try repository.pointNames().last?.sequence ?? 0) + 1
     let point = RecoveryPoint(
       name: options.name, time: Clock.text(Clock.now()), host: Host.name, tool: options.tool,

@@ -10,6 +10,9 @@ public final class Repository: Sendable {
   /// What was wrong while opening, though not enough to stop.
   public let warnings: [String]
 
+  /// Where the repository is, for messages.
+  public var location: String { store.location }
+
   /// A point's file, and whether the first or only its copy could be read.
   public struct StoredPoint: Sendable {
     public let name: PointName

@@ -374,7 +374,8 @@ final class SegmentWorker: @unchecked Sendable {
     job.chunks.append(
       ChunkEntry(
         id: id, offset: UInt32(job.outputCount), storedCount: UInt32(stored.count),
-        plainCount: UInt32(plainCount), type: type, codec: codec, check: Checksum.of(stored)))
+        plainCount: UInt32(plainCount), type: type, codec: codec, check: Checksum.of(stored),
+        framePlainCount: UInt32(plainCount), offsetInFrame: 0))
     output.copy(stored, to: job.outputCount)
     job.outputCount += stored.count
   }

@@ -2,6 +2,7 @@ internal import Bytes
 internal import Blocks
 internal import Platform
 internal import Reading
+internal import Repositories
 internal import Streams
 
 /// What ends a tool: a status, a message for a person, and perhaps a hint.
@@ -26,9 +27,37 @@ extension Failure {
     switch error {
     case let failure as Failure: self = failure
     case let error as ReadingError: self.init(error)
+    case let error as RepositoryError:
+      self.init(error.status, "\(subject): \(error)", hint: error.hint)
     case let error as FormatError: self.init(.damaged, "\(subject): \(error)")
     case let error as StreamError: self.init(error.status, "\(subject): \(error)")
     default: self.init(.failed, "\(subject): \(error)")
+    }
+  }
+}
+
+extension RepositoryError {
+  /// The exit status that the error stands for.
+  fileprivate var status: ExitStatus {
+    switch self {
+    case .notARepository, .noSuchPoint, .ambiguous: .notFound
+    case .busy: .busy
+    case .damaged, .badInput: .damaged
+    case .unsupported: .impossible
+    case .missingChunk, .failed: .failed
+    }
+  }
+
+  fileprivate var hint: String? {
+    switch self {
+    case .notARepository: "make one with: vstore init -r FOLDER"
+    case .noSuchPoint, .ambiguous: "vstore list shows the points"
+    case .busy: "run it again"
+    case .damaged: "vstore check --read-data tells what is damaged"
+    case .missingChunk:
+      "the stream was made against a state of the repository that is gone: run it again, "
+        + "with a fresh list of known chunks or baseline if one was used"
+    case .badInput, .unsupported, .failed: nil
     }
   }
 }

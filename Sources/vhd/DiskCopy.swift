@@ -7,13 +7,11 @@ internal import ToolSupport
 
 /// Takes one disk out of a feed and writes it to a target.
 final class DiskCopy {
-  /// What is known when the target is made: the volume, and the size that the disk will have.
-  typealias MakeTarget = (VolumeHeader, UInt64) throws -> any DiskTarget
-
   private let feed: LoadAhead
+  private let source: String
   private let disk: String?
-  private let grow: (UInt64) -> UInt64
-  private let makeTarget: MakeTarget
+  private let plan: ImagePlan
+  private let output: ImageOutput
   private let options: OutputOptions
   private let progress: Progress
 
@@ -27,40 +25,56 @@ final class DiskCopy {
 
   /// - Parameters:
   ///   - feed: Where the disk comes from.
+  ///   - source: The feed's name for messages.
   ///   - disk: The name or number of the volume to take; nil when there is only one.
-  ///   - grow: The size that a disk of some size gets.
+  ///   - plan: How the image is to be.
+  ///   - output: Where it goes.
   ///   - options: What to say.
-  ///   - makeTarget: Makes the target.
   init(
-    _ feed: any VolumeFeed, disk: String?, grow: @escaping (UInt64) -> UInt64,
-    _ options: OutputOptions, makeTarget: @escaping MakeTarget
+    _ feed: any VolumeFeed, named source: String, disk: String?, _ plan: ImagePlan,
+    to output: ImageOutput, _ options: OutputOptions
   ) {
     self.feed = LoadAhead(Expansion(feed), workers: 2, window: 6)
+    self.source = source
     self.disk = disk
-    self.grow = grow
-    self.makeTarget = makeTarget
+    self.plan = plan
+    self.output = output
     self.options = options
     progress = Progress("writing", options)
   }
 
   /// Takes everything, to the feed's very end, and completes the image.
   ///
-  /// - Returns: What could not be read of the source.
-  func run() throws -> [String] {
+  /// - Throws: After the image is complete, when some of the source could not be read.
+  func run() throws {
     defer {
       feed.close()
       progress.finish()
     }
-    while let item = try feed.next() { try take(item) }
-    guard header != nil else { throw noSuchDisk() }
-    let target = try begin()
-    if let end { try target.write(end.bytes.span, at: end.offset) }
-    try target.finish()
+    do {
+      while let item = try naming(source, { try feed.next() }) { try take(item) }
+      guard header != nil else { throw noSuchDisk() }
+      let target = try begin()
+      try naming(output.name) {
+        if let end { try target.write(end.bytes.span, at: end.offset) }
+        try target.finish()
+      }
+      try output.commit()
+    } catch {
+      output.discard()
+      throw error
+    }
+    try tellMissing()
+  }
+
+  private func tellMissing() throws(Failure) {
     var missing = feed.missing
     if missing.isEmpty, badByteCount > 0 {
       missing = ["\(badByteCount) bytes could not be read when the disk was saved"]
     }
-    return missing
+    guard !missing.isEmpty else { return }
+    if !options.quiet { for text in missing { Console.warn(text) } }
+    throw Failure(.incomplete, "\(output.name): what could not be read of the source is zero")
   }
 
   private func take(_ item: FeedItem) throws {
@@ -95,19 +109,19 @@ final class DiskCopy {
 
   /// Ends the work: there are several disks, and nobody said which one.
   private func tellNames() throws {
-    while names.count < SourceFeed.sourceLimit, let item = try feed.next() {
+    while names.count < SourceFeed.sourceLimit, let item = try naming(source, { try feed.next() }) {
       guard case .volume(let volume) = item else { break }
       names.append(volume.name)
     }
     throw Failure(
-      .usage, "stdin: several disks: \(names.joined(separator: ", "))",
+      .usage, "\(source): several disks: \(names.joined(separator: ", "))",
       hint: "pick one of them with --disk")
   }
 
   private func noSuchDisk() -> Failure {
-    guard let disk else { return Failure(.damaged, "stdin: there is no disk in the stream") }
+    guard let disk else { return Failure(.damaged, "\(source): there is no disk") }
     return Failure(
-      .usage, "stdin: no disk is called \(disk)",
+      .usage, "\(source): no disk is called \(disk)",
       hint: names.isEmpty ? nil : "there are: \(names.joined(separator: ", "))")
   }
 
@@ -115,17 +129,18 @@ final class DiskCopy {
   private func begin() throws -> any DiskTarget {
     if let target { return target }
     guard let header else { preconditionFailure("no disk was chosen") }
-    size = grow(header.size)
+    size = plan.size(for: header.size)
     if size != header.size, !options.quiet {
       Console.say("\(header.name): grown from \(header.size) to \(size) bytes")
     }
-    let made = try makeTarget(header, size)
+    let made = try output.target(size)
     target = made
     return made
   }
 
   private func write(_ segment: Segment) throws {
     let target = try begin()
+    let buffer = segment.buffer
     if segment.offset == 0, let header, size > header.size { moveTableEnd(segment) }
     for run in segment.runs {
       let place = segment.offset + UInt64(run.range.lowerBound)
@@ -136,7 +151,7 @@ final class DiskCopy {
           guard place < end.offset else { continue }
           range = range.lowerBound..<range.lowerBound + Int(end.offset - place)
         }
-        try target.write(segment.buffer.span(range), at: place)
+        try naming(output.name) { try target.write(buffer.span(range), at: place) }
       case .hole(let kind): try judge(kind, place, UInt64(run.range.count))
       case .chunk: preconditionFailure("a chunk that was not expanded")
       }
@@ -157,16 +172,17 @@ final class DiskCopy {
 
   /// Moves the backup of a GPT to the end that the disk will have.
   private func moveTableEnd(_ segment: Segment) {
+    let buffer = segment.buffer
     for run in segment.runs {
-      if case .hole = run.content { segment.buffer.clear(run.range) }
+      if case .hole = run.content { buffer.clear(run.range) }
     }
-    let start = segment.buffer.span(0..<segment.count)
+    let start = buffer.span(0..<segment.count)
     switch PartitionTableEnd.plan(start, growingTo: size) {
     case .none: break
     case .stuck(let reason):
       Console.warn("the disk grows, but the backup of its partition table stays: \(reason)")
     case .move(let patches, let end):
-      for patch in patches { segment.buffer.copy(patch.bytes.span, to: Int(patch.offset)) }
+      for patch in patches { buffer.copy(patch.bytes.span, to: Int(patch.offset)) }
       self.end = end
     }
   }

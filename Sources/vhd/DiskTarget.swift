@@ -35,7 +35,9 @@ final class FixedFile: DiskTarget {
   }
 
   func finish() throws {
-    if let footer { try file.write(footer.bytes.span, at: size) }
+    guard let footer else { return }
+    let bytes = footer.bytes
+    try file.write(bytes.span, at: size)
   }
 }
 
@@ -77,24 +79,27 @@ final class DynamicFile: DiskTarget {
   private func dataOffset(_ block: Int) throws -> UInt64 {
     if let start = layout.dataOffset(block) { return start }
     let start = try layout.allocate(block)
+    let bitmap = bitmap
     try file.write(bitmap.span, at: start)
     return start + UInt64(bitmap.count)
   }
 
   func finish() throws {
     try file.truncate(to: layout.end)
-    try file.write(layout.start(footer).span, at: 0)
-    try file.write(footer.bytes.span, at: layout.end)
+    let start = layout.start(footer)
+    try file.write(start.span, at: 0)
+    let bytes = footer.bytes
+    try file.write(bytes.span, at: layout.end)
   }
 }
 
-/// A fixed disk into a pipe: everything in order, zeros written out, the footer last.
-final class FixedPipe: DiskTarget {
+/// A fixed or raw disk into a pipe: everything in order, zeros written out, the footer last.
+final class OrderedTarget: DiskTarget {
   private let pipe: OrderedOutput
   private let size: UInt64
-  private let footer: VHDFooter
+  private let footer: VHDFooter?
 
-  init(_ file: FileDescriptor, size: UInt64, footer: VHDFooter) {
+  init(_ file: FileDescriptor, size: UInt64, footer: VHDFooter?) {
     pipe = OrderedOutput(file)
     self.size = size
     self.footer = footer
@@ -105,7 +110,10 @@ final class FixedPipe: DiskTarget {
   }
 
   func finish() throws {
-    try pipe.write(footer.bytes.span, at: size)
+    try pipe.fill(to: size)
+    guard let footer else { return }
+    let bytes = footer.bytes
+    try pipe.write(bytes.span, at: size)
   }
 }
 
@@ -173,6 +181,7 @@ private final class OrderedOutput {
 
   func fill(to offset: UInt64) throws {
     precondition(offset >= position)
+    let zeros = zeros
     while position < offset {
       let count = Int(min(UInt64(zeros.count), offset - position))
       try file.write(zeros.span(0..<count))

@@ -52,23 +52,30 @@ private final class Workshop: @unchecked Sendable {
           .impossible, "the stream at \(place): a chunk that is only in a repository",
           hint: "leave vdedup out of the pipe, or send what vrestore reads")
       }
-      switch codec {
-      case .plain:
-        guard storedCount == run.range.count else {
-          throw Failure(.damaged, "the stream at \(place): a chunk of the wrong length")
-        }
-      case .zstd:
-        let stored = run.range.lowerBound..<run.range.lowerBound + storedCount
-        var target = plain.mutableSpan(0..<run.range.count)
-        do {
-          try decompressor.decompress(segment.buffer.span(stored), into: &target)
-        } catch {
-          throw Failure(.damaged, "the stream at \(place): \(error)")
-        }
-        segment.buffer.copy(plain.span(0..<run.range.count), to: run.range.lowerBound)
+      do {
+        try decompress(segment.buffer, run.range, storedCount, codec)
+      } catch {
+        throw Failure(.damaged, "the stream at \(place): \(error)")
       }
       segment.runs[index].content = .data
     }
+  }
+
+  /// Puts a chunk's plain bytes in the place of its stored ones.
+  private func decompress(
+    _ buffer: Buffer, _ range: Range<Int>, _ storedCount: Int, _ codec: Codec
+  ) throws {
+    guard codec == .zstd else {
+      guard storedCount == range.count else {
+        throw FormatError("chunk", at: 0, .impossible("of the wrong length"))
+      }
+      return
+    }
+    let scratch = plain
+    let stored = buffer.span(range.lowerBound..<range.lowerBound + storedCount)
+    var target = scratch.mutableSpan(0..<range.count)
+    try decompressor.decompress(stored, into: &target)
+    buffer.copy(scratch.span(0..<range.count), to: range.lowerBound)
   }
 }
 

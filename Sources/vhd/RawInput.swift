@@ -44,7 +44,8 @@ final class RawInput: VolumeFeed {
     }
     position += UInt64(count)
     segment.loader = { segment in
-      Zeros.forEachRun(segment.buffer.span(0..<segment.count)) { range, isZero in
+      let buffer = segment.buffer
+      Zeros.forEachRun(buffer.span(0..<segment.count)) { range, isZero in
         segment.append(range, isZero ? .hole(.zero) : .data)
       }
     }

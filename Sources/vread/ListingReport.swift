@@ -9,13 +9,25 @@ struct ListingReport: Encodable {
     let source: String
     let format: String
     let size: UInt64
-    let sector_size: UInt32
+    let sectorSize: UInt32
     let table: Content?
     let contents: [Content]
     /// Bytes by kind.
     let bytes: [String: UInt64]
     /// Whether everything was read for `bytes`, or only the allocation looked at.
     let exact: Bool
+
+    enum CodingKeys: String, CodingKey {
+      case name
+      case source
+      case format
+      case size
+      case sectorSize = "sector_size"
+      case table
+      case contents
+      case bytes
+      case exact
+    }
   }
 
   struct Partition: Encodable {
@@ -56,7 +68,7 @@ extension ListingReport.Volume {
     source = volume.path
     format = volume.format
     size = volume.header.size
-    sector_size = volume.header.sectorSize
+    sectorSize = volume.header.sectorSize
     table = volume.layout?.table.map { .init($0) }
     contents = (volume.layout?.contents ?? []).map { .init($0) }
     var bytes = ["data": counts.data]

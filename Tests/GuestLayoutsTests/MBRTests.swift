@@ -89,7 +89,8 @@ struct MBRTests {
     var disk = MBRTests.usual()
     disk.entry(2, type: 0x83, 6000, 8)
     #expect(disk.layout.swap == [])
-    #expect(disk.layout.warnings == ["partition 6 overlaps something else: nothing of it is skipped"])
+    #expect(
+      disk.layout.warnings == ["partition 6 overlaps something else: nothing of it is skipped"])
   }
 
   @Test func `a later boot record inside the swap keeps it from being skipped`() {
@@ -123,20 +124,20 @@ struct MBRTests {
 
   @Test func `no byte of the tables can be flipped into a skip outside the swap area`() {
     let original = MBRTests.usual()
-    for place in [0..<512, 3072 * 512..<3073 * 512, 4096 * 512..<4097 * 512].joined() {
-      for mask in [0x01, 0x80, 0xFF] as [UInt8] {
-        var disk = original
-        disk.bytes[place] ^= mask
-        let swap = disk.layout.swap
-        #expect(swap == [MBRTests.usualSwap] || swap == [], "byte \(place)")
-      }
+    let sectors = [0, 3072, 4096]
+    for place in sectors.flatMap({ $0 * 512..<($0 + 1) * 512 }) {
+      var disk = original
+      disk.bytes[place] ^= [0x01, 0x80, 0xFF][place % 3]
+      let swap = disk.layout.swap
+      #expect(swap == [MBRTests.usualSwap] || swap == [], "byte \(place)")
     }
   }
 
   @Test func `a table cut anywhere is not followed beyond its end`() {
     let bytes = MBRTests.usual().bytes
-    let ends = [0..<520, 3072 * 512 - 4..<3073 * 512 + 4, 4104 * 512..<4104 * 512 + 20].joined()
-    for count in Array(ends) + Array(stride(from: 520, to: bytes.count, by: 65_537)) {
+    var counts = Array(stride(from: 520, to: bytes.count, by: 65_537))
+    for sector in [0, 3072, 4096, 4104] { counts += sector * 512..<sector * 512 + 520 }
+    for count in counts {
       let layout = DiskLayout(of: MemoryDisk(Array(bytes[0..<count])))
       #expect(layout.swap.allSatisfy { $0.upperBound <= UInt64(count) })
     }

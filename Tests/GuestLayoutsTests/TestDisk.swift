@@ -160,7 +160,8 @@ final class MemoryDisk: BlockSource {
 
   func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
     precondition(offset <= size && UInt64(bytes.count) <= size - offset, "read beyond the end")
-    bytes.copy(content.span.extracting(Int(offset)..<Int(offset) + bytes.count), to: 0)
+    let all = content
+    bytes.copy(all.span.extracting(Int(offset)..<Int(offset) + bytes.count), to: 0)
   }
 
   func nextData(at offset: UInt64) throws -> Range<UInt64>? { offset..<size }

@@ -39,6 +39,7 @@ KNOWN = {
 assert MUTANTS <= KNOWN, MUTANTS - KNOWN
 
 CHUNK, PACK = 1 << 16, 1 << 20
+HEAD = b"a toy's pack\n\0\0\0"
 PRELUDE_MAGIC = bytes.fromhex("8956504950450d0a1a0a000000000000")
 VOLUME, DATA, CHUNK_FRAME, REFERENCE, SEAL = 1, 2, 4, 5, 10
 
@@ -245,7 +246,7 @@ def load(name, status=65):
         raise Failure(status, f"{name}: missing")
 
 
-# ---- the repository: config, packs/xx/SHA, index/SHA, points/NUMBER-NAME-SHA ----
+# ---- the repository: config, packs/xx/SHA, index/SHA, points/NUMBER-NAME-SHA, copies/ of points ----
 
 def sealed(value):
     body = json.dumps(value).encode()
@@ -283,19 +284,32 @@ class Repository:
         return load(os.path.join(self.path, name))
 
     def index(self):
-        found = {}
+        found, covered = {}, set()
         for name in self.names("index"):
-            found.update(unsealed(f"index/{name}", self.read(f"index/{name}")))
+            try:
+                part = unsealed(f"index/{name}", self.read(f"index/{name}"))
+            except Failure:
+                continue
+            found.update(part)
+            covered |= {pack for pack, _, _ in part.values()}
+        if "shared-index" not in MUTANTS:
+            for folder in self.names("packs"):
+                for pack in set(self.names(f"packs/{folder}")) - covered:
+                    try:
+                        directory = self.pack(pack, False)
+                    except Failure:
+                        continue
+                    found.update({chunk: [pack, *place] for chunk, place in directory.items()})
         return found
 
     def pack(self, name, deep):
         """Checks a pack; its chunks."""
         data = self.read(f"packs/{name[:2]}/{name}")
         at = struct.unpack("<Q", data[-12:-4])[0] if len(data) >= 16 else 0
-        if data[:4] != b"TOYP" or data[-4:] != b"PACK" or not 4 <= at <= len(data) - 12:
+        if data[:16] != HEAD or data[-4:] != b"PACK" or not 16 <= at <= len(data) - 12:
             raise Failure(65, f"packs/{name}: damaged")
         directory = unsealed(f"packs/{name}", data[at:-12])
-        if sum(length for _, length in directory.values()) != at - 4:
+        if sum(length for _, length in directory.values()) != at - 16:
             raise Failure(65, f"packs/{name}: damaged")
         if deep and sha(data) != name:
             raise Failure(65, f"packs/{name}: damaged")
@@ -305,7 +319,7 @@ class Repository:
 def init(path):
     if os.path.exists(f"{path}/config"):
         raise Failure(2, "exists")
-    for folder in ("", "packs", "index", "points", "writers"):
+    for folder in ("", "packs", "index", "points", "copies", "writers"):
         os.makedirs(os.path.join(path, folder), exist_ok=True)
     sync_folder(path)
     sync_folder(os.path.dirname(os.path.abspath(path)))
@@ -330,7 +344,7 @@ class Putter:
     def flush(self):
         if not self.pending:
             return
-        directory, body = {}, b"TOYP"
+        directory, body = {}, HEAD
         for name, data in self.pending:
             directory[name] = [len(body), len(data)]
             body += data
@@ -355,7 +369,9 @@ class Putter:
             point["indexes"] = self.repository.names("index")
             data = sealed(point)
             point["id"] = sha(data)
-            publish(self.path, f"points/{len(earlier) + 1:06}-{name}-{point['id']}", data)
+            file = f"{len(earlier) + 1:06}-{name}-{point['id']}"
+            publish(self.path, f"points/{file}", data)
+            publish(self.path, f"copies/{file}", data)
 
         steps = [self.flush, self.write_index, publish_point]
         if "point-first" in MUTANTS:
@@ -399,6 +415,8 @@ def put(repository, name, source):
 def contents(repository, wanted):
     name = repository.point_file(wanted)
     point = unsealed(name, repository.read(name))
+    if sha(repository.read(name)) != name.rpartition("-")[2]:
+        raise Failure(65, f"{name}: has another file's content")
     index = repository.index()
     for chunk, length in point["chunks"]:
         if chunk not in index:
@@ -426,25 +444,39 @@ def check(path, deep):
     repository.path = path
     if "check-names" in MUTANTS:
         return problems
-    packs = set()
+    packs = {}
     for name in repository.names("index"):
         value = attempt(f"index/{name}", lambda: unsealed(name, repository.read(f"index/{name}")))
-        packs |= {pack for pack, _, _ in (value or {}).values()}
+        if value is not None and sha(repository.read(f"index/{name}")) != name and "shared-index" not in MUTANTS:
+            problems.append(f"index/{name}: has another file's content")
+        for chunk, (pack, *place) in (value or {}).items():
+            packs.setdefault(pack, {})[chunk] = place
     stored = {name for folder in repository.names("packs") for name in repository.names(f"packs/{folder}")}
     chunks = set()
-    for name in sorted(packs | stored):
+    for name in sorted(set(packs) | stored):
         really = deep and "check-shallow" not in MUTANTS
-        chunks |= set(attempt(f"packs/{name}", lambda: repository.pack(name, really)) or ())
+        directory = attempt(f"packs/{name}", lambda: repository.pack(name, really))
+        if directory is not None and name in packs and directory != packs[name]:
+            problems.append(f"packs/{name}: not what the index says")
+        chunks |= set(directory or ())
     points = repository.names("points")
     expected, indexes = set(points), set()
+    if "check-points" not in MUTANTS:
+        expected |= set(repository.names("copies"))
     for name in points:
         value = attempt(f"points/{name}", lambda: unsealed(name, repository.read(f"points/{name}"))) or {}
+        if value and sha(repository.read(f"points/{name}")) != name.rpartition("-")[2]:
+            problems.append(f"points/{name}: has another file's content")
         if "check-points" not in MUTANTS:
             expected |= set(value.get("earlier", ()))
         indexes |= set(value.get("indexes", ()))
         if not {chunk for chunk, _ in value.get("chunks", ())} <= chunks:
             problems.append(f"points/{name}: chunks are missing")
     problems += [f"points/{name}: missing" for name in expected - set(points)]
+    for name in points if deep else ():
+        copy = f"{path}/copies/{name}"
+        if not os.path.exists(copy) or load(copy) != repository.read(f"points/{name}"):
+            write_stdout(f"note: copies/{name} is damaged\n".encode())
     for name in indexes - set(repository.names("index")):
         problems.append(f"index/{name}: missing")
     return problems

@@ -57,13 +57,14 @@ while read -r id disk; do
   restores R "$id" "$disk"
 done <points
 cut -d ' ' -f 1 points >acknowledged
-for id in $(grep -vxF -f acknowledged listed); do # committed, but killed before it could say so
+grep -vxF -f acknowledged listed >unsaid || true # committed, but killed before it could say so
+while read -r id; do
   vrestore -r R "$id" --raw >raw || fail "point $id of a killed writer does not restore"
   for n in $(seq "$kills"); do
     if cmp -s raw "three.$n"; then continue 2; fi
   done
   fail "point $id of a killed writer has other bytes than any disk"
-done
+done <unsaid
 echo "$(wc -l <points) points of writers at once, $kills kills"
 put_disk R after shared.raw
 is_clean R --read-data

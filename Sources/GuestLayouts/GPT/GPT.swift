@@ -71,7 +71,8 @@ enum GPT: GuestLayout {
     guard header.entriesSector < area.size / unit,
       let entries = try area.source.bytes(header.entriesByteCount, at: header.entriesSector * unit)
     else {
-      throw FormatError("GPT header", at: header.sector * unit, .impossible("entries beyond the end"))
+      throw FormatError(
+        "GPT header", at: header.sector * unit, .impossible("entries beyond the end"))
     }
     let computed = CRC32.of(entries)
     guard computed == header.entriesChecksum else {

@@ -36,9 +36,7 @@ struct GPTHeader: Equatable {
 }
 
 extension GPTHeader {
-  /// - Parameters:
-  ///   - bytes: One sector.
-  ///   - sector: Its number.
+  /// Parses the header in one sector, whose number is `number`.
   init(parsing bytes: [UInt8], sector number: UInt64) throws(FormatError) {
     let place = number * UInt64(bytes.count)
     var cursor = ByteCursor(bytes.span, of: "GPT header", at: place, .little)

@@ -52,11 +52,10 @@ enum KnownContents: GuestLayout {
     guard area.holds([0x55, 0xAA], at: 510), let jump = area.bytes(1, at: 0),
       jump[0] == 0xEB || jump[0] == 0xE9
     else { return nil }
-    for (kind, offset) in [("FAT12", 54), ("FAT16", 54), ("FAT32", 82)] {
-      if area.holds(kind + "   ", at: offset) {
-        let label = GuestText.label(area.bytes(11, at: offset - 11))
-        return GuestFinding(kind, label: label == "NO NAME" ? nil : label)
-      }
+    let variants = [("FAT12", 54), ("FAT16", 54), ("FAT32", 82)]
+    for (kind, offset) in variants where area.holds(kind + "   ", at: offset) {
+      let label = GuestText.label(area.bytes(11, at: offset - 11))
+      return GuestFinding(kind, label: label == "NO NAME" ? nil : label)
     }
     return nil
   }

@@ -70,6 +70,16 @@ public final class LocalStore: ObjectStore {
     return bytes
   }
 
+  public func quarantine(_ name: String) throws(StoreError) {
+    do {
+      try Files.rename(path(name), to: path("quarantine/\(Files.name(of: name))"))
+      try Files.syncDirectory(path("quarantine"))
+      try Files.syncDirectory(path(Files.folder(of: name)))
+    } catch {
+      throw StoreError(name, .system(error))
+    }
+  }
+
   public func beginWriting() throws(StoreError) -> any WritingSession {
     try LocalSession(self)
   }

@@ -18,7 +18,7 @@ public import Platform
 ///                  for each segment of runs of kind 1
 ///
 /// Little-endian. docs/repository-format.md, "Baselines".
-public struct Baseline: Sendable {
+public struct BaselineFile: Sendable {
   static let headerCount = 88
   static let runCount = 16
   static let fingerprintCount = 16
@@ -93,7 +93,7 @@ public struct Baseline: Sendable {
     switch run.kind {
     case 1:
       let span = map.span
-      let offset = run.offset + Int(index - run.first) * Baseline.fingerprintCount
+      let offset = run.offset + Int(index - run.first) * BaselineFile.fingerprintCount
       return .fingerprint(
         UInt128(span.little64(at: offset + 8)) << 64 | UInt128(span.little64(at: offset)))
     case 2: return .zero
@@ -102,13 +102,13 @@ public struct Baseline: Sendable {
   }
 }
 
-extension Baseline.Volume {
+extension BaselineFile.Volume {
   fileprivate init(_ cursor: inout ByteCursor) throws(FormatError) {
     let nameCount = Int(try cursor.u32())
     let runCount = Int(try cursor.u32())
     size = try cursor.u64()
     guard nameCount <= VolumeHeader.fieldByteLimit, size <= VolumeHeader.sizeLimit,
-      runCount <= cursor.remaining / Baseline.runCount
+      runCount <= cursor.remaining / BaselineFile.runCount
     else { throw cursor.refusal(.impossible("a volume beyond the limits")) }
     name = String(decoding: try cursor.array(nameCount), as: UTF8.self)
     try cursor.skip((8 - nameCount % 8) % 8)
@@ -127,16 +127,16 @@ extension Baseline.Volume {
     guard total == segments else {
       throw cursor.refusal(.impossible("runs that do not cover the volume"))
     }
-    var runs: [Baseline.Run] = []
+    var runs: [BaselineFile.Run] = []
     var first: UInt64 = 0
     for row in rows {
-      runs.append(Baseline.Run(first: first, kind: row.kind, offset: cursor.position))
+      runs.append(BaselineFile.Run(first: first, kind: row.kind, offset: cursor.position))
       first += row.count
       guard row.kind == 1 else { continue }
-      guard row.count <= UInt64(cursor.remaining / Baseline.fingerprintCount) else {
+      guard row.count <= UInt64(cursor.remaining / BaselineFile.fingerprintCount) else {
         throw cursor.refusal(.truncated)
       }
-      try cursor.skip(Int(row.count) * Baseline.fingerprintCount)
+      try cursor.skip(Int(row.count) * BaselineFile.fingerprintCount)
     }
     self.runs = runs
   }

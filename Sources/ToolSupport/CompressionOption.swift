@@ -1,0 +1,17 @@
+internal import Codecs
+
+/// `zstd`, `zstd:N` or `none`.
+public enum CompressionOption {
+  /// - Returns: zstd's level, nil for none.
+  public static func level(_ text: String) throws(Failure) -> Int? {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    if text == "none" { return nil }
+    if parts[0] == "zstd" {
+      if parts.count == 1 { return 1 }
+      if let level = Int(parts[1]), ZstdCompressor.levels.contains(level) { return level }
+    }
+    throw Failure(
+      .usage, "--compress \(text): not zstd, zstd:1 to zstd:\(ZstdCompressor.levels.upperBound) "
+        + "or none")
+  }
+}

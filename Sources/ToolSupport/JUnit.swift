@@ -1,0 +1,61 @@
+internal import Platform
+
+/// Reports that CI systems show as test results.
+public enum JUnit {
+  /// One thing that was checked.
+  public struct Case: Sendable {
+    public let name: String
+    /// What is wrong; nil when it passed.
+    public let problem: String?
+
+    public init(_ name: String, problem: String? = nil) {
+      self.name = name
+      self.problem = problem
+    }
+  }
+
+  /// Writes a report; the file appears whole, in place of an older one.
+  ///
+  /// - Parameter suite: The report's name.
+  public static func write(
+    _ cases: [Case], to path: String, suite: String = Console.toolName
+  ) throws(Failure) {
+    let failed = cases.filter { $0.problem != nil }.count
+    var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+    text += "<testsuites tests=\"\(cases.count)\" failures=\"\(failed)\">\n"
+    text += "<testsuite name=\"\(escape(suite))\" tests=\"\(cases.count)\" failures=\"\(failed)\">\n"
+    for item in cases {
+      let name = "<testcase classname=\"\(escape(suite))\" name=\"\(escape(item.name))\""
+      if let problem = item.problem {
+        let first = problem.split(separator: "\n").first.map(String.init) ?? ""
+        text += "\(name)>\n<failure message=\"\(escape(first))\">\(escape(problem))</failure>\n"
+        text += "</testcase>\n"
+      } else {
+        text += "\(name)/>\n"
+      }
+    }
+    text += "</testsuite>\n</testsuites>\n"
+    try naming(path) {
+      let file = try AtomicFile(path, replacing: true)
+      try file.file.write(text)
+      try file.commit(replacing: true)
+    }
+  }
+
+  /// Escapes for XML 1.0, which has no place for control characters.
+  private static func escape(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "\"": result += "&quot;"
+      case "\n", "\t": result.unicodeScalars.append(scalar)
+      default:
+        result.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7f ? "?" : scalar)
+      }
+    }
+    return result
+  }
+}

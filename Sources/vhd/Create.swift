@@ -1,0 +1,145 @@
+internal import ArgumentParser
+internal import Blocks
+internal import Bytes
+internal import DiskImages
+internal import Platform
+internal import Reading
+internal import Streams
+internal import ToolSupport
+
+/// `vhd create`: a stream, or sources by name, become an image.
+struct Create: Tool {
+  static let configuration = CommandConfiguration(
+    abstract: "Make a VHD of a disk that comes as a stream.",
+    discussion: "Without SOURCE the stream is read from stdin.")
+
+  @Argument(help: "Disks and images to read instead of stdin.")
+  var sources: [String] = []
+
+  @Option(name: .shortAndLong, help: "The file to make; - is stdout.")
+  var output = "-"
+
+  @OptionGroup
+  var image: ImageArguments
+
+  @Option(help: "The disk to take, by name or number, when there are several.")
+  var disk: String?
+
+  @Flag(help: "Take plain bytes from stdin, as many as --size says.")
+  var rawInput = false
+
+  @Option(help: ArgumentHelp("How many plain bytes come.", valueName: "bytes"))
+  var size: String?
+
+  @OptionGroup
+  var reading: ReadingArguments
+
+  func validate() throws {
+    if rawInput != (size != nil) { throw ValidationError("--raw-input and --size belong together") }
+    if rawInput, !sources.isEmpty { throw ValidationError("--raw-input reads stdin, not a source") }
+    if let size, ByteSize.parse(size) == nil { throw ValidationError("--size: '\(size)' is no size") }
+    if image.type == .raw { throw ValidationError("--type: raw is what vhd convert can make") }
+  }
+
+  func run() throws {
+    let plan = try image.plan(.fixed)
+    let destination = try ImageOutput(output, force: image.force, plan)
+    let feed = try openFeed(destination)
+    let name = sources.isEmpty ? "stdin" : "sources"
+    try DiskCopy(feed, named: name, disk: disk, plan, to: destination, image.output).run()
+    try image.report(output, destination)
+  }
+
+  private func openFeed(_ destination: ImageOutput) throws -> any VolumeFeed {
+    guard sources.isEmpty else {
+      let feed = try naming("sources") { try SourceFeed(sources, try reading.options()) }
+      try destination.refuse(feed)
+      return feed
+    }
+    try Console.requireBinaryInput(hint: "send a stream into it, or name a source")
+    try destination.refuse(.standardInput)
+    if let size = size.flatMap({ ByteSize.parse($0) }) {
+      return RawInput(.standardInput, size: size)
+    }
+    return try naming("stdin") { try StreamFeed(.standardInput) }
+  }
+}
+
+/// What create and convert have in common.
+struct ImageArguments: ParsableArguments {
+  @Option(help: "fixed, dynamic or, for convert, raw; fixed unless said otherwise.")
+  var type: ImageType?
+
+  @Flag(help: "Make it fit for Azure: fixed, grown to whole MiB, with its partition table's end.")
+  var azure = false
+
+  @Option(help: ArgumentHelp("The size of a dynamic disk's blocks (2M).", valueName: "bytes"))
+  var blockSize: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where a dynamic disk is built that goes into a pipe ($TMPDIR).", valueName: "folder"))
+  var spool: String?
+
+  @Flag(help: "Replace the output when it is there already.")
+  var force = false
+
+  @Flag(help: "Print what was made, and errors, as JSON.")
+  var json = false
+
+  @OptionGroup
+  var output: OutputOptions
+
+  func validate() throws {
+    if azure, let type, type != .fixed {
+      throw ValidationError("--azure makes a fixed disk, not a \(type.rawValue) one")
+    }
+    if blockSize != nil {
+      if type != .dynamic { throw ValidationError("--block-size belongs to --type dynamic") }
+      guard blockByteCount != nil else {
+        throw ValidationError("--block-size takes a power of two from 64K to 256M")
+      }
+    }
+  }
+
+  private var blockByteCount: UInt32? {
+    guard let blockSize else { return 2 << 20 }
+    guard let size = ByteSize.parse(blockSize), size & (size &- 1) == 0,
+      size >= 64 << 10, size <= VHDLimits.blockByteCount
+    else { return nil }
+    return UInt32(size)
+  }
+
+  func plan(_ usual: ImageType) throws(Failure) -> ImagePlan {
+    var plan = ImagePlan(type: azure ? .fixed : type ?? usual)
+    plan.azure = azure
+    plan.blockByteCount = blockByteCount ?? 2 << 20
+    plan.spool = spool
+    return plan
+  }
+
+  /// Describes what was made, when that was asked for and stdout does not hold the image.
+  func report(_ path: String, _ destination: ImageOutput) throws {
+    guard json, path != "-" else { return }
+    try Console.result(json: try naming(path) { try ImageReport(path) })
+  }
+}
+
+extension ImageOutput {
+  /// Refuses sources that are the output as well.
+  func refuse(_ feed: SourceFeed) throws(Failure) {
+    guard let status = try status() else { return }
+    for volume in feed.volumes where volume.isFile(status) {
+      throw Failure(.usage, "\(volume.path): is the output as well")
+    }
+  }
+
+  /// Refuses an input that is the output as well.
+  func refuse(_ input: FileDescriptor) throws(Failure) {
+    guard let there = try status(), there.kind == .regular else { return }
+    let status = try naming("stdin") { try input.status() }
+    if status.device == there.device, status.inode == there.inode {
+      throw Failure(.usage, "stdin: is the output as well")
+    }
+  }
+}

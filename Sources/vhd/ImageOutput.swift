@@ -1,0 +1,173 @@
+internal import ArgumentParser
+internal import Blocks
+internal import Bytes
+internal import DiskImages
+internal import FoundationEssentials
+internal import Platform
+internal import ToolSupport
+
+/// What can be written.
+enum ImageType: String, CaseIterable, ExpressibleByArgument {
+  case fixed
+  case dynamic
+  case raw
+}
+
+/// How the image is to be.
+struct ImagePlan {
+  var type: ImageType
+  var azure = false
+  var blockByteCount: UInt32 = 2 << 20
+  /// The folder for a dynamic disk that goes into a pipe.
+  var spool: String?
+
+  /// The size that a disk gets.
+  func size(for size: UInt64) -> UInt64 {
+    if azure { return AzureRules.size(for: size) }
+    return type == .raw ? size : (size + 511) / 512 * 512
+  }
+
+  /// Refuses sizes that the image cannot have.
+  func requirePossible(_ size: UInt64) throws(Failure) {
+    let (limit, name) =
+      switch (type, azure) {
+      case (.fixed, true): (AzureRules.mostSize, "a disk for Azure")
+      case (.fixed, false): (VHDLimits.fixedSize, "a fixed VHD")
+      case (.dynamic, _): (VHDLimits.dynamicSize, "a dynamic VHD")
+      case (.raw, _): (VolumeHeader.sizeLimit, "a raw disk")
+      }
+    guard size <= limit else {
+      throw Failure(
+        .impossible, "\(name) holds \(limit) bytes at most, the disk has \(size)",
+        hint: type == .dynamic ? "a fixed one holds more" : nil)
+    }
+    if type != .raw, size == 0 { throw Failure(.impossible, "an empty disk makes no VHD") }
+  }
+}
+
+/// Where an image goes: a file that gets its name when it is whole, or stdout.
+final class ImageOutput {
+  /// The name for messages.
+  let name: String
+  private let path: String?
+  private let force: Bool
+  private let plan: ImagePlan
+  private var atomic: AtomicFile?
+  /// Whether stdout is an empty file, in which any place can be written.
+  private var inPlace = false
+
+  /// - Parameters:
+  ///   - path: A file's path, or `-` for stdout.
+  ///   - force: Whether a file that is there already may be replaced.
+  ///   - plan: How the image is to be.
+  init(_ path: String, force: Bool, _ plan: ImagePlan) throws(Failure) {
+    self.force = force
+    self.plan = plan
+    guard path != "-" else {
+      self.path = nil
+      name = "stdout"
+      try Console.requireBinaryOutput(hint: "name a file with -o, or send it into a pipe")
+      return
+    }
+    self.path = path
+    name = path
+    guard let status = try naming(path, { try Files.status(path) }) else { return }
+    guard status.kind == .regular else {
+      throw Failure(
+        .usage, "\(path): is there and no file", hint: "-o - writes to stdout, wherever that goes")
+    }
+    guard force else {
+      throw Failure(.failed, "\(path): is there already", hint: "--force replaces it")
+    }
+  }
+
+  /// What is there now under the output's name.
+  func status() throws(Failure) -> FileStatus? {
+    try naming(name) {
+      guard let path else { return try FileDescriptor.standardOutput.status() }
+      return try Files.status(path)
+    }
+  }
+
+  /// Makes the target for a disk.
+  func target(_ size: UInt64) throws -> any DiskTarget {
+    do {
+      try plan.requirePossible(size)
+    } catch {
+      throw Failure(error.status, "\(name): \(error.message)", hint: error.hint)
+    }
+    return try naming(name) { try makeTarget(size) }
+  }
+
+  private func makeTarget(_ size: UInt64) throws -> any DiskTarget {
+    let file = try openFile()
+    switch plan.type {
+    case .raw, .fixed:
+      let footer = plan.type == .raw ? nil : try footer(.fixed, size)
+      if let file { return try FixedFile(file, size: size, footer: footer) }
+      return OrderedTarget(.standardOutput, size: size, footer: footer)
+    case .dynamic:
+      let layout = try VHDDynamicLayout(size: size, blockByteCount: plan.blockByteCount)
+      let footer = try footer(.dynamic, size)
+      if let file { return DynamicFile(file, layout, footer: footer) }
+      let spool = try SpoolFile.open(in: plan.spool)
+      return SpooledDynamic(.standardOutput, spool: spool, layout, footer: footer)
+    }
+  }
+
+  /// The file in which any place can be written; nil for a pipe.
+  private func openFile() throws -> FileDescriptor? {
+    guard let path else {
+      inPlace = try canWriteInPlace(.standardOutput)
+      return inPlace ? .standardOutput : nil
+    }
+    let atomic = try AtomicFile(path, replacing: force)
+    self.atomic = atomic
+    return atomic.file
+  }
+
+  /// Whether `file` is an empty file that takes bytes where they are meant to go.
+  ///
+  /// A shell's `>>` opens it so that all bytes go to the end, whatever place is given.
+  private func canWriteInPlace(_ file: FileDescriptor) throws -> Bool {
+    let status = try file.status()
+    guard status.kind == .regular, status.size == 0 else { return false }
+    try file.write([0].span, at: 4096)
+    let obeyed = try file.status().size == 4097
+    try file.truncate(to: 0)
+    return obeyed
+  }
+
+  private func footer(_ kind: VHDFooter.Kind, _ size: UInt64) throws -> VHDFooter {
+    VHDFooter(kind, size: size, created: Clock.now(), identifier: try Random.bytes(16))
+  }
+
+  /// Gives the finished image its name.
+  func commit() throws(Failure) {
+    guard let atomic else { return }
+    try naming(name) { try atomic.commit(replacing: force) }
+    self.atomic = nil
+  }
+
+  /// Removes what was written so far, as far as it can be.
+  func discard() {
+    atomic?.discard()
+    atomic = nil
+    // A file of stdout's has its name already; at least it must not look like an image.
+    if inPlace { do { try FileDescriptor.standardOutput.truncate(to: 0) } catch {} }
+  }
+}
+
+/// A file without a name, gone when the process is.
+enum SpoolFile {
+  /// - Parameter folder: Where; nil takes `TMPDIR`, or `/tmp` without it.
+  static func open(in folder: String?) throws -> FileDescriptor {
+    let folder = folder ?? ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+    let path = "\(folder)/vhd-\(Hex.text(try Random.bytes(8))).spool"
+    return try naming("spool file in \(folder)") {
+      let file = try FileDescriptor(path, .create, permissions: 0o600)
+      try Files.remove(path)
+      return file
+    }
+  }
+}

@@ -1,0 +1,104 @@
+internal import ArgumentParser
+internal import Platform
+internal import Repositories
+internal import ToolSupport
+
+/// Where a small file goes: a name, or stdout.
+struct FileOutput: ParsableArguments {
+  @Option(name: .shortAndLong, help: ArgumentHelp("The file to write; - is stdout.", valueName: "file"))
+  var output: String
+
+  @Flag(help: "Replace an existing file.")
+  var force = false
+
+  func write(_ bytes: [UInt8]) throws(Failure) {
+    if output == "-" {
+      try Console.requireBinaryOutput(hint: "name a file with -o")
+      try naming("stdout") { try FileDescriptor.standardOutput.write(bytes) }
+      return
+    }
+    try naming(output) {
+      let file = try AtomicFile(output, replacing: force)
+      try file.file.write(bytes)
+      try file.commit(replacing: force)
+    }
+  }
+}
+
+/// Writes the list that `vdedup --known` takes.
+struct Known: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "known",
+    abstract: "Write the list of all chunk ids, for vdedup --known at the far end of a slow link.")
+
+  @OptionGroup
+  var repository: RepositoryArguments
+
+  @OptionGroup
+  var file: FileOutput
+
+  @Flag(help: "Errors as JSON.")
+  var json = false
+
+  func run() throws {
+    let repository = try repository.open()
+    try file.write(try naming(repository.location) { try repository.knownIDs() })
+  }
+}
+
+/// Writes the file that `vread --base` takes.
+struct MakeBaseline: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "baseline",
+    abstract: "Write a point's fingerprints, for vread --base at the far end of a pipe.")
+
+  @Argument(help: "NAME (its newest), NAME~2 (two before), an id or the start of one.")
+  var point: String
+
+  @OptionGroup
+  var repository: RepositoryArguments
+
+  @OptionGroup
+  var file: FileOutput
+
+  @Flag(help: "Errors as JSON.")
+  var json = false
+
+  func run() throws {
+    let repository = try repository.open()
+    try file.write(
+      try naming(repository.location) {
+        try repository.baseline(of: try repository.resolve(point))
+      })
+  }
+}
+
+/// Writes index files for packs that none covers.
+struct RepairIndex: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "repair-index",
+    abstract: "Rebuild the index from the packs where it is missing or damaged.")
+
+  @OptionGroup
+  var repository: RepositoryArguments
+
+  @Flag(help: "The result, and errors, as JSON.")
+  var json = false
+
+  private struct Report: Encodable {
+    let message_type = "repair-index"
+    let packs: Int
+    let removed: [String]
+  }
+
+  func run() throws {
+    let repository = try repository.open()
+    let repair = try naming(repository.location) { try repository.repairIndex() }
+    if json {
+      try Console.result(json: Report(packs: repair.packs, removed: repair.quarantined))
+      return
+    }
+    for name in repair.quarantined { try Console.result("moved to quarantine/: \(name)") }
+    try Console.result("indexed \(repair.packs) packs")
+  }
+}

@@ -1,0 +1,45 @@
+internal import ArgumentParser
+internal import Repositories
+internal import ToolSupport
+
+/// Makes a repository.
+struct Init: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "init", abstract: "Make a repository in an empty or new folder.")
+
+  @OptionGroup
+  var repository: RepositoryArguments
+
+  @OptionGroup
+  var chunking: ChunkingArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "How chunks are compressed: zstd, zstd:1 to zstd:19, or none.", valueName: "codec"))
+  var compress = "zstd"
+
+  @Flag(help: "The result, and errors, as JSON.")
+  var json = false
+
+  private struct Report: Encodable {
+    let message_type = "init"
+    let id: String
+    let repository: String
+  }
+
+  func run() throws {
+    let path = try repository.requiredPath()
+    let parameters = try chunking.parameters()
+    let level = try CompressionOption.level(compress)
+    let config = try naming(path) {
+      let config = try RepositoryConfig(chunking: parameters, level: level)
+      try Repository.create(path, config)
+      return config
+    }
+    if json {
+      try Console.result(json: Report(id: config.id, repository: path))
+    } else {
+      try Console.result(config.id)
+    }
+  }
+}

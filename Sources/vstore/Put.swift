@@ -1,0 +1,171 @@
+internal import ArgumentParser
+internal import Blocks
+internal import Bytes
+internal import Platform
+internal import Reading
+internal import Repositories
+internal import Streams
+internal import ToolSupport
+
+/// Commits a recovery point.
+struct Put: Tool {
+  static let configuration = CommandConfiguration(
+    commandName: "put",
+    abstract: "Store a stream, or disks by name, as a recovery point.",
+    discussion: "Without a source, a stream is read on stdin. Prints the point's id.")
+
+  @Argument(help: "Files and block devices to read, one volume each.")
+  var sources: [String] = []
+
+  @OptionGroup
+  var repository: RepositoryArguments
+
+  @Option(help: "The machine's name; its points are counted by it.")
+  var name: String
+
+  @Option(
+    help: ArgumentHelp(
+      "A volume's name, once for each source; by default the file's name without its extension."))
+  var volume: [String] = []
+
+  @OptionGroup
+  var reading: ReadingArguments
+
+  @Flag(help: "Do without the machine's last point: hash everything again.")
+  var noBase = false
+
+  @Flag(help: "Do not decompress and compare what was compressed before it is written.")
+  var noVerify = false
+
+  @Flag(name: [.customShort("n"), .long], help: "Read the source and say what would be stored.")
+  var dryRun = false
+
+  @Flag(help: "The result, and errors, as JSON.")
+  var json = false
+
+  @OptionGroup
+  var output: OutputOptions
+
+  func validate() throws {
+    if name.isEmpty || name.contains(where: { "~/:".contains($0) || $0.isWhitespace }) {
+      throw ValidationError("--name '\(name)': must not be empty or hold ~ / : or white space")
+    }
+    if sources.isEmpty, !volume.isEmpty {
+      throw ValidationError("--volume names sources; a stream has its own names")
+    }
+    if dryRun, sources.isEmpty { throw ValidationError("--dry-run needs a source by name") }
+  }
+
+  func run() throws {
+    let feed = try self.feed()
+    let repository = try repository.open()
+    if dryRun { return try estimate(feed, repository) }
+    var options = PutOptions(name: name)
+    options.usesBase = !noBase
+    options.verifies = !noVerify
+    options.tool = "vpipe \(Version.text)"
+    let progress = Progress("vstore put", total: total(feed), output)
+    let result = try naming(sources.isEmpty ? "stdin" : "put") {
+      try PointWriter.put(
+        Announced(feed, progress), into: repository, options,
+        progress: { progress.advance($0) }, warn: { Console.warn($0) })
+    }
+    progress.finish()
+    try report(result, progress)
+    if !result.point.complete {
+      Console.warn("the source could not be read completely; the point says what is missing")
+      leave(.incomplete)
+    }
+  }
+
+  private func feed() throws -> any VolumeFeed {
+    if sources.isEmpty {
+      try Console.requireBinaryInput(hint: "pipe a stream in, or name the disks to read")
+      return try naming("stdin") { try StreamFeed(.standardInput) }
+    }
+    var options = try reading.options()
+    options.names = volume
+    return try naming("sources") { try SourceFeed(sources, options) }
+  }
+
+  private func total(_ feed: any VolumeFeed) -> UInt64 { (feed as? SourceFeed)?.byteCount ?? 0 }
+
+  /// What a deduplicator finds new, without storing it.
+  private func estimate(_ feed: any VolumeFeed, _ repository: Repository) throws {
+    let deduplicator = try naming("put") {
+      try Deduplicator(.repository(repository), level: repository.config.zstdLevel)
+    }
+    let loaded = LoadAhead(feed, workers: processorCount(), window: 6) { segment in
+      try segment.load()
+      try deduplicator.identify(segment)
+    }
+    try naming("sources") {
+      while let item = try loaded.next() {
+        guard case .segment(let segment) = item else { continue }
+        deduplicator.decide(segment)
+        try deduplicator.compress(segment)
+        loaded.recycle(segment)
+      }
+    }
+    let counts = deduplicator.counts
+    try Console.result(
+      "would add \(counts.newChunks) chunks of \(ByteSize.text(counts.newBytes)), "
+        + "\(ByteSize.text(counts.sentBytes)) stored")
+  }
+
+  private struct Report: Encodable {
+    let message_type = "put"
+    let id: String
+    let name: String
+    let time: String
+    let complete: Bool
+    let bytes: UInt64
+    let added_bytes: UInt64
+    let added_chunks: UInt64
+    let unchanged_segments: UInt64
+    let seconds: Double
+  }
+
+  private func report(_ result: PutResult, _ progress: Progress) throws {
+    let point = result.point
+    let bytes = point.volumes.reduce(0) { $0 + $1.size }
+    if !output.quiet, !json {
+      let rate = Double(bytes) / max(progress.elapsed, 0.001)
+      Console.say(
+        "\(point.name): \(ByteSize.text(bytes)) in \(ByteSize.fixed(progress.elapsed, 1)) s "
+          + "(\(ByteSize.text(UInt64(rate)))/s), added \(ByteSize.text(point.addedBytes)) "
+          + "in \(point.addedChunks) chunks")
+    }
+    if json {
+      try Console.result(
+        json: Report(
+          id: "\(result.name.id)", name: point.name, time: point.time, complete: point.complete,
+          bytes: bytes, added_bytes: point.addedBytes, added_chunks: point.addedChunks,
+          unchanged_segments: result.unchangedSegments, seconds: progress.elapsed))
+    } else {
+      try Console.result("\(result.name.id)")
+    }
+  }
+}
+
+/// Tells progress how large the volumes of a stream are, as they are announced.
+private final class Announced: VolumeFeed {
+  private let feed: any VolumeFeed
+  private let progress: Progress
+  private let knowsTotal: Bool
+
+  init(_ feed: any VolumeFeed, _ progress: Progress) {
+    self.feed = feed
+    self.progress = progress
+    knowsTotal = feed is SourceFeed
+  }
+
+  var missing: [String] { feed.missing }
+  func recycle(_ segment: Segment) { feed.recycle(segment) }
+
+  func next() throws -> FeedItem? {
+    let item = try feed.next()
+    if case .volume(let header) = item, !knowsTotal { progress.expect(header.size) }
+    return item
+  }
+}

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Output that cannot be written is never a success.
+. "$(dirname "$0")/../cli/functions.sh"
+
+noise 20M >disk.raw
+for option in '' --raw; do
+  status=0
+  # shellcheck disable=SC2086
+  vread $option disk.raw >/dev/full 2>stderr || status=$?
+  is "$status" 2
+  says 'stdout'
+  { vread $option disk.raw; echo $? >status; } 2>/dev/null | head -c 1000 >/dev/null
+  case $(cat status) in
+    2 | 141) ;;
+    *) fail "status $(cat status) after a broken pipe" ;;
+  esac
+done
+status=0
+vread --list disk.raw >/dev/full 2>stderr || status=$?
+is "$status" 2

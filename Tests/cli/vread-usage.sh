@@ -1,0 +1,48 @@
+#!/bin/sh
+# What makes no sense is refused before anything is read, with status 64 and a word on what to do.
+. "$(dirname "$0")/../cli/functions.sh"
+
+noise 10K >disk.raw
+cp disk.raw disk.img
+
+fails 64 vread
+fails 64 vread disk.raw disk.img
+says 'two volumes would be called disk'
+fails 64 vread disk.raw disk.img --name a
+says '1 names for 2 sources'
+fails 64 vread disk.raw disk.img --name a --name a
+fails 64 vread disk.raw --name a/b
+works vread disk.raw disk.img --name a --name b
+
+fails 64 vread --skip free disk.raw
+says '--skip free is not there yet' 'hint: zero, swap and none can be given'
+fails 64 vread --skip excluded disk.raw
+fails 64 vread --skip zero,nonsense disk.raw
+fails 64 vread --skip '' disk.raw
+fails 64 vread --format tape disk.raw
+says 'format tape is not known' 'hint: formats:'
+fails 64 vread --raw disk.raw disk.img
+fails 64 vread --raw --list disk.raw
+fails 64 vread --scan disk.raw
+
+fails 64 vread .
+says 'is a folder'
+fails 64 vread /dev/null
+says 'neither a file nor a block device'
+mkfifo pipe
+(exec 3<>pipe; fails 64 vread pipe)
+
+fails 2 vread nothing.raw
+says 'vread: nothing.raw: open: no such file or directory'
+
+# The output is never one of the sources.
+before=$(digest disk.raw)
+status=0
+vread disk.raw >>disk.raw 2>stderr || status=$?
+is "$status" 64
+says 'is the output as well'
+is "$(digest disk.raw)" "$before"
+
+# Errors as JSON, usage errors included.
+fails 64 vread --json --skip free disk.raw
+python3 -c 'import json; e = json.load(open("stderr")); assert e["status"] == 64 and e["hint"], e'

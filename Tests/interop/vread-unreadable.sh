@@ -1,0 +1,43 @@
+#!/bin/sh
+# Sectors that the medium cannot read end the job with status 2; with --salvage all others arrive, the bad ones are
+# named, and the status is 3. The bad sectors are made by QEMU's blkdebug behind FUSE.
+. "$(dirname "$0")/../cli/functions.sh"
+
+requires qemu-storage-daemon
+requires_root
+[ -e /dev/fuse ] || skip 'no /dev/fuse'
+noise 12M >disk.raw
+: >bad.raw
+cat >rules <<'R'
+[inject-error]
+event = "read_aio"
+errno = "5"
+sector = "10241"
+
+[inject-error]
+event = "read_aio"
+errno = "5"
+sector = "20000"
+R
+qemu-storage-daemon \
+  --blockdev driver=file,node-name=file,filename=disk.raw \
+  --blockdev driver=blkdebug,node-name=bad,image=file,config=rules \
+  --export type=fuse,id=export,node-name=bad,mountpoint=bad.raw >daemon.log 2>&1 &
+daemon=$!
+later "kill $daemon; wait $daemon"
+mounted() {
+  kill -0 "$daemon" 2>/dev/null || skip "no FUSE export: $(cat daemon.log)"
+  [ "$(size bad.raw)" -gt 0 ]
+}
+within 10 mounted
+
+fails 2 vread bad.raw
+says 'vread: bad.raw: bytes' 'input/output error'
+fails 3 vread --raw --salvage bad.raw
+says 'bad: bytes 5243392 to 5243904 could not be read' 'bad: bytes 10240000 to 10240512 could not be read'
+mv stdout copy.raw
+head -c 512 /dev/zero | put_at disk.raw 5243392
+head -c 512 /dev/zero | put_at disk.raw 10240000
+same disk.raw copy.raw
+fails 3 vread --list --scan --salvage bad.raw
+shows '1.00 KiB bad'

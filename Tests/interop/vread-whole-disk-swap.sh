@@ -1,0 +1,35 @@
+#!/bin/sh
+# A disk that is swap as a whole is left out but for its header, for every page size; one that a machine has
+# suspended to, or that has become something else since, is read in full.
+. "$(dirname "$0")/../cli/functions.sh"
+
+requires mkswap
+noise 8M >noise
+for page in 4096 8192 16384 32768 65536; do
+  cp noise swap.raw
+  chmod 600 swap.raw
+  mkswap -q -p $page swap.raw >/dev/null 2>&1
+  cp swap.raw expected.raw
+  head -c $(((8 << 20) - 65536)) /dev/zero | put_at expected.raw 65536
+  vread --raw --skip swap swap.raw | cmp - expected.raw
+  vread --raw swap.raw | cmp - swap.raw
+
+  printf S1SUSPEND | put_at swap.raw $((page - 10))
+  vread --raw --skip swap swap.raw 2>stderr | cmp - swap.raw
+  vread --list swap.raw | grep -q 'Linux suspend image .*(not skipped)'
+done
+
+# Shorter than its header says: swapon refuses it, so it is not in use as swap.
+cp noise swap.raw
+chmod 600 swap.raw
+mkswap -q swap.raw >/dev/null 2>&1
+truncate -s 7M swap.raw
+vread --raw --skip swap swap.raw 2>stderr | cmp - swap.raw
+says 'does not fit the area'
+
+# A file system with the signature of the swap area that was there before.
+requires mkfs.ext4
+cp noise fs.raw
+mkfs.ext4 -q -F fs.raw
+printf SWAPSPACE2 | put_at fs.raw 4086
+vread --raw --skip swap fs.raw | cmp - fs.raw
