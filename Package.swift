@@ -78,7 +78,10 @@ let package = Package(
 
     tool(
       "vread",
-      ["Bytes", "Platform", "Blocks", "Streams", "GuestLayouts", "Reading", "ToolSupport"]),
+      [
+        "Bytes", "Platform", "Blocks", "Streams", "GuestLayouts", "Reading", "Repositories",
+        "ToolSupport",
+      ]),
     tool(
       "vchunk", ["Blocks", "Chunking", "Reading", "Repositories", "ToolSupport"]),
     tool(

@@ -23,6 +23,8 @@ public struct ReadOptions: Sendable {
 public protocol Baseline: AnyObject, Sendable {
   /// The id of the point that `unchanged` holes will refer to.
   var point: String { get }
+  /// Whether the point has a volume of that name and size.
+  func covers(_ name: String, size: UInt64) -> Bool
   /// Whether the point's volume of that name held what the loaded segment holds; called on workers.
   func isUnchanged(_ segment: Segment, ofVolume name: String) -> Bool
 }

@@ -27,7 +27,7 @@ struct SegmentLoader: Sendable {
           }
         }
       }
-      if let baseline = volume.options.baseline,
+      if volume.header.base != nil, let baseline = volume.options.baseline,
         baseline.isUnchanged(segment, ofVolume: volume.name), !segment.holds(.bad)
       {
         segment.runs = [Segment.Run(0..<segment.count, .hole(.unchanged))]

@@ -54,7 +54,9 @@ public final class SourceVolume: Sendable {
     header.format = opened.format
     header["source"] = opened.file.path
     header["skip"] = (["zero"] + kinds.map(\.name)).joined(separator: ",")
-    header.base = options.baseline?.point
+    if let base = options.baseline, base.covers(name, size: header.size) {
+      header.base = base.point
+    }
     self.header = header
   }
 

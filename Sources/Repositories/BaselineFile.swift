@@ -1,6 +1,6 @@
-internal import Blocks
+public import Blocks
 internal import Bytes
-public import Codecs
+internal import Codecs
 public import Platform
 
 /// A point's fingerprints in a small file, for a reader at the far end of a pipe.
@@ -18,7 +18,7 @@ public import Platform
 ///                  for each segment of runs of kind 1
 ///
 /// Little-endian. docs/repository-format.md, "Baselines".
-public struct BaselineFile: Sendable {
+public final class BaselineFile: Sendable {
   static let headerCount = 88
   static let runCount = 16
   static let fingerprintCount = 16
@@ -37,6 +37,13 @@ public struct BaselineFile: Sendable {
     let runs: [Run]
   }
 
+  /// A fingerprinter that one thread at a time uses.
+  private final class Shared: @unchecked Sendable {
+    let value: Fingerprinter
+    init(_ key: FingerprintKey) { value = Fingerprinter(key) }
+  }
+
+  private let idle = Locked<[Shared]>([])
   private let map: MemoryMap
   private let volumes: [Volume]
   /// The point that `unchanged` will mean.
@@ -64,11 +71,8 @@ public struct BaselineFile: Sendable {
     self.volumes = volumes
   }
 
-  /// Fingerprints are compared with this key.
-  public var fingerprintKey: FingerprintKey { key }
-
   /// What the base knows of one segment.
-  public enum Known: Equatable, Sendable {
+  enum Known: Equatable, Sendable {
     case unknown
     case fingerprint(UInt128)
     case zero
@@ -79,8 +83,19 @@ public struct BaselineFile: Sendable {
     volumes.firstIndex { $0.name == name && $0.size == size }
   }
 
+  /// Whether a loaded segment holds what the base's volume of that name held there.
+  public func isUnchanged(_ segment: Segment, ofVolume name: String) -> Bool {
+    guard let volume = volumes.firstIndex(where: { $0.name == name }),
+      case .fingerprint(let known) = known(
+        volume, segment.offset / UInt64(Segment.byteCount))
+    else { return false }
+    let fingerprinter = idle.with { $0.popLast() } ?? Shared(key)
+    defer { idle.with { $0.append(fingerprinter) } }
+    return fingerprinter.value.fingerprint(of: segment) == known
+  }
+
   /// What the base knows of segment `index` of a volume.
-  public func known(_ volume: Int, _ index: UInt64) -> Known {
+  func known(_ volume: Int, _ index: UInt64) -> Known {
     let runs = volumes[volume].runs
     var low = 0
     var high = runs.count
@@ -92,6 +107,7 @@ public struct BaselineFile: Sendable {
     let run = runs[low]
     switch run.kind {
     case 1:
+      let map = map
       let span = map.span
       let offset = run.offset + Int(index - run.first) * BaselineFile.fingerprintCount
       return .fingerprint(

@@ -95,7 +95,9 @@ public final class Deduplicator: Sendable {
   public func identify(_ segment: Segment) throws {
     chunker.cut(segment)
     try withTools { tools in
-      if let fingerprinter = tools.fingerprinter { take(segment, fingerprinter) }
+      if let key = fingerprintKey, let value = tools.fingerprinter?.fingerprint(of: segment) {
+        segment.fingerprint = Fingerprint(value: value, keyTag: key.tag)
+      }
       for index in segment.runs.indices {
         guard case .chunk(let claimed, let codec, let stored) = segment.runs[index].content,
           stored > 0
@@ -109,28 +111,6 @@ public final class Deduplicator: Sendable {
         }
         segment.runs[index].content = .chunk(id: id, codec: codec, storedCount: stored)
       }
-    }
-  }
-
-  private func take(_ segment: Segment, _ fingerprinter: Fingerprinter) {
-    for run in segment.runs {
-      if case .hole(let kind) = run.content, kind == .unchanged || kind == .bad { return }
-      if case .chunk(_, let codec, let stored) = run.content,
-        codec != .plain || stored != run.range.count
-      {
-        return
-      }
-    }
-    let buffer = segment.buffer
-    for run in segment.runs {
-      if case .hole = run.content {
-        fingerprinter.updateZeros(run.range.count)
-      } else {
-        fingerprinter.update(buffer.span(run.range))
-      }
-    }
-    if let key = fingerprintKey {
-      segment.fingerprint = Fingerprint(value: fingerprinter.finish(), keyTag: key.tag)
     }
   }
 

@@ -136,27 +136,13 @@ final class SegmentWorker: @unchecked Sendable {
     try store(job, fingerprint)
   }
 
-  /// The segment's fingerprint, as upstream told it or from its plain bytes.
+  /// The segment's fingerprint, from its plain bytes or else as upstream told it.
   private func fingerprint(of segment: Segment) -> UInt128? {
-    for run in segment.runs {
-      // What could not be read must be tried again, whatever it was taken for.
-      if run.content == .hole(.bad) { return nil }
-      if case .chunk(_, let codec, let stored) = run.content,
-        codec != .plain || stored != run.range.count
-      {
-        guard segment.fingerprint?.keyTag == context.fingerprintKey.tag else { return nil }
-        return segment.fingerprint?.value
-      }
-    }
-    let buffer = segment.buffer
-    for run in segment.runs {
-      if case .hole = run.content {
-        fingerprinter.updateZeros(run.range.count)
-      } else {
-        fingerprinter.update(buffer.span(run.range))
-      }
-    }
-    return fingerprinter.finish()
+    if let own = fingerprinter.fingerprint(of: segment) { return own }
+    guard let told = segment.fingerprint, told.keyTag == context.fingerprintKey.tag,
+      !segment.runs.contains(where: { $0.content == .hole(.bad) })
+    else { return nil }
+    return told.value
   }
 
   /// Takes the base's word for an unchanged segment, once all it needs is found to be there.

@@ -15,23 +15,24 @@ final class FixedFile: DiskTarget {
   private let file: FileDescriptor
   private let size: UInt64
   private let footer: VHDFooter?
-  private var writeback: Writeback
+  private var writeback: Writeback?
 
   /// - Parameters:
   ///   - file: An empty file.
   ///   - size: The disk's size in bytes.
   ///   - footer: What goes behind it.
-  init(_ file: FileDescriptor, size: UInt64, footer: VHDFooter?) throws {
+  ///   - isFlushed: Whether the file is flushed at the end.
+  init(_ file: FileDescriptor, size: UInt64, footer: VHDFooter?, isFlushed: Bool) throws {
     self.file = file
     self.size = size
     self.footer = footer
-    writeback = Writeback(file)
+    writeback = isFlushed ? Writeback(file) : nil
     try file.truncate(to: size)
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
     try file.write(bytes, at: offset)
-    writeback.note(offset..<offset + UInt64(bytes.count))
+    writeback?.note(offset..<offset + UInt64(bytes.count))
   }
 
   func finish() throws {
@@ -47,18 +48,21 @@ final class DynamicFile: DiskTarget {
   private let footer: VHDFooter
   private var layout: VHDDynamicLayout
   private let bitmap: [UInt8]
-  private var writeback: Writeback
+  private var writeback: Writeback?
 
   /// - Parameters:
   ///   - file: An empty file.
   ///   - layout: Of the disk, with no block in it.
   ///   - footer: The disk's footer.
-  init(_ file: FileDescriptor, _ layout: VHDDynamicLayout, footer: VHDFooter) {
+  ///   - isFlushed: Whether the file is flushed at the end.
+  init(
+    _ file: FileDescriptor, _ layout: VHDDynamicLayout, footer: VHDFooter, isFlushed: Bool
+  ) {
     self.file = file
     self.layout = layout
     self.footer = footer
     bitmap = layout.bitmap
-    writeback = Writeback(file)
+    writeback = isFlushed ? Writeback(file) : nil
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
@@ -70,7 +74,7 @@ final class DynamicFile: DiskTarget {
       let count = Int(min(UInt64(bytes.count - done), block - inner))
       let start = try dataOffset(Int(place / block)) + inner
       try file.write(bytes.extracting(done..<done + count), at: start)
-      writeback.note(start..<start + UInt64(count))
+      writeback?.note(start..<start + UInt64(count))
       done += count
     }
   }
@@ -132,7 +136,7 @@ final class SpooledDynamic: DiskTarget {
   ) {
     self.output = output
     self.spool = spool
-    image = DynamicFile(spool, layout, footer: footer)
+    image = DynamicFile(spool, layout, footer: footer, isFlushed: false)
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {

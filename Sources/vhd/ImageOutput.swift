@@ -104,12 +104,16 @@ final class ImageOutput {
     switch plan.type {
     case .raw, .fixed:
       let footer = plan.type == .raw ? nil : try footer(.fixed, size)
-      if let file { return try FixedFile(file, size: size, footer: footer) }
+      if let file { 
+        return try FixedFile(file, size: size, footer: footer, isFlushed: atomic != nil)
+      }
       return OrderedTarget(.standardOutput, size: size, footer: footer)
     case .dynamic:
       let layout = try VHDDynamicLayout(size: size, blockByteCount: plan.blockByteCount)
       let footer = try footer(.dynamic, size)
-      if let file { return DynamicFile(file, layout, footer: footer) }
+      if let file {
+        return DynamicFile(file, layout, footer: footer, isFlushed: atomic != nil)
+      }
       let spool = try SpoolFile.open(in: plan.spool)
       return SpooledDynamic(.standardOutput, spool: spool, layout, footer: footer)
     }

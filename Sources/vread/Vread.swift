@@ -23,6 +23,12 @@ struct Vread: Tool {
       "A volume's name, once for each source; by default the file's name without its extension."))
   var name: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Send segments that are as this baseline says (from vstore baseline) as unchanged.",
+      valueName: "file"))
+  var base: String?
+
   @Flag(help: "Write the plain bytes of one volume, with zeros for holes, and no seal.")
   var raw = false
 
@@ -40,6 +46,9 @@ struct Vread: Tool {
 
   func validate() throws {
     if raw && list { throw ValidationError("--raw and --list exclude each other") }
+    if base != nil && (raw || list) {
+      throw ValidationError("--base makes a stream: it excludes --raw and --list")
+    }
     if scan && !list { throw ValidationError("--scan belongs to --list") }
     if raw && sources.count != 1 { throw ValidationError("--raw takes one source") }
   }
@@ -51,6 +60,7 @@ struct Vread: Tool {
     }
     var options = try reading.options()
     options.names = name
+    if let base { options.baseline = try naming(base) { try BaselineReading(base) } }
     let feed = try naming("sources") { try SourceFeed(sources, options, wantsLayout: list) }
     if list {
       try Listing(feed, scans: scan, json: json, output).run()

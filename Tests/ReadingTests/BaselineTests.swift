@@ -7,6 +7,7 @@ import Testing
 private final class EvenSegments: Baseline {
   let point = "p1"
 
+  func covers(_ name: String, size: UInt64) -> Bool { true }
   func isUnchanged(_ segment: Segment, ofVolume name: String) -> Bool {
     name == "disk" && segment.offset / UInt64(Segment.byteCount) % 2 == 0
   }

@@ -5,7 +5,7 @@
 
 requires python3 cc
 build_killat
-stride=$(often 7 1)
+stride=${VPIPE_STRIDE:-$(often 7 1)}
 fresh_disk base.raw 3M base
 fresh_disk d.raw 4M other
 new_repository whole

@@ -14,7 +14,7 @@ expect() {
   mutant=$2
   [ "$mutant" != - ] || mutant=
   status=0
-  VPIPE_BIN=$PWD/toys VPIPE_TOY=$mutant VPIPE_ALL=0 "$VPIPE_FAULTS/$3.sh" >log 2>&1 || status=$?
+  VPIPE_BIN=$PWD/toys VPIPE_TOY=$mutant VPIPE_ALL=0 VPIPE_STRIDE=1 "$VPIPE_FAULTS/$3.sh" >log 2>&1 || status=$?
   reason=$(grep "^$3.sh: " log | head -n 1 | cut -c 1-120)
   case $1:$status in
     0:0 | 1:1) echo "fine: $3 with $2: ${reason:-passes}" ;;

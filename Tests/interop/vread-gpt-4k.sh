@@ -9,7 +9,7 @@ cat part part part part >disk.raw
 device=$(losetup --show -f -b 4096 disk.raw) || skip 'no loop devices'
 later "losetup -d $device"
 printf 'label: gpt\nstart=256, size=2048, type=L\nsize=4096, type=S\n' | sfdisk -q "$device" 2>/dev/null
-head -c 16M part part >area
+cat part part >area
 chmod 600 area
 mkswap -q area >/dev/null 2>&1
 put_at disk.raw $(((256 + 2048) * 4096)) <area

@@ -10,7 +10,7 @@ printf 'label: dos\nstart=63, size=10000, type=83\nstart=10240, type=5\nstart=10
   sfdisk -q --no-reread disk.raw 2>/dev/null
 sfdisk -d disk.raw | grep -q 'disk.raw6 : start= *16384, size= *40960' || fail 'sfdisk made something else'
 start=$((16384 * 512))
-head -c 20M part part part >area
+cat part part part | head -c 20M >area
 chmod 600 area
 mkswap -q area >/dev/null 2>&1
 put_at disk.raw $start <area

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sectors that the medium cannot read end the job with status 2; with --salvage all others arrive, the bad ones are
+# Places that the medium cannot read end the job with status 2; with --salvage all others arrive, the bad ones are
 # named, and the status is 3. The bad sectors are made by QEMU's blkdebug behind FUSE.
 . "$(dirname "$0")/../cli/functions.sh"
 
@@ -10,12 +10,12 @@ noise 12M >disk.raw
 : >bad.raw
 cat >rules <<'R'
 [inject-error]
-event = "read_aio"
+event = "none"
 errno = "5"
 sector = "10241"
 
 [inject-error]
-event = "read_aio"
+event = "none"
 errno = "5"
 sector = "20000"
 R
@@ -34,10 +34,11 @@ within 10 mounted
 fails 2 vread bad.raw
 says 'vread: bad.raw: bytes' 'input/output error'
 fails 3 vread --raw --salvage bad.raw
-says 'bad: bytes 5243392 to 5243904 could not be read' 'bad: bytes 10240000 to 10240512 could not be read'
+# The page cache reads whole pages, so it is a page that is bad.
+says 'bad: bytes 5242880 to 5246976 could not be read' 'bad: bytes 10240000 to 10244096 could not be read'
 mv stdout copy.raw
-head -c 512 /dev/zero | put_at disk.raw 5243392
-head -c 512 /dev/zero | put_at disk.raw 10240000
+head -c 4096 /dev/zero | put_at disk.raw 5242880
+head -c 4096 /dev/zero | put_at disk.raw 10240000
 same disk.raw copy.raw
 fails 3 vread --list --scan --salvage bad.raw
-shows '1.00 KiB bad'
+shows '8.00 KiB bad'

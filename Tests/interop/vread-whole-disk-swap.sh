@@ -4,9 +4,9 @@
 . "$(dirname "$0")/../cli/functions.sh"
 
 requires mkswap
-noise 8M >noise
+noise 8M >content
 for page in 4096 8192 16384 32768 65536; do
-  cp noise swap.raw
+  cp content swap.raw
   chmod 600 swap.raw
   mkswap -q -p $page swap.raw >/dev/null 2>&1
   cp swap.raw expected.raw
@@ -16,20 +16,21 @@ for page in 4096 8192 16384 32768 65536; do
 
   printf S1SUSPEND | put_at swap.raw $((page - 10))
   vread --raw --skip swap swap.raw 2>stderr | cmp - swap.raw
-  vread --list swap.raw | grep -q 'Linux suspend image .*(not skipped)'
+  says 'swap: the disk: Linux suspend image is not skipped: a machine has suspended to it'
+  vread --list swap.raw 2>/dev/null | grep -q 'Linux suspend image .*not skipped'
 done
 
 # Shorter than its header says: swapon refuses it, so it is not in use as swap.
-cp noise swap.raw
+cp content swap.raw
 chmod 600 swap.raw
 mkswap -q swap.raw >/dev/null 2>&1
 truncate -s 7M swap.raw
 vread --raw --skip swap swap.raw 2>stderr | cmp - swap.raw
-says 'does not fit the area'
+says 'Linux swap is not skipped: its header does not fit the area'
 
 # A file system with the signature of the swap area that was there before.
 requires mkfs.ext4
-cp noise fs.raw
+cp content fs.raw
 mkfs.ext4 -q -F fs.raw
 printf SWAPSPACE2 | put_at fs.raw 4086
 vread --raw --skip swap fs.raw | cmp - fs.raw

@@ -26,7 +26,7 @@ enum LinuxSwap: GuestLayout {
         return [swap(in: area, pageSize: UInt64(pageSize))]
       }
       if area.holds("SWAP-SPACE", at: pageSize - 10) {
-        return [GuestFinding(name, note: "version 0, not skipped")]
+        return [unskipped(name, "version 0")]
       }
     }
     return []
@@ -37,20 +37,22 @@ enum LinuxSwap: GuestLayout {
       suspendMagics.contains { area.holds($0, at: pageSize - 10) }
     }
     guard isSuspended || area.holds(tuxOnIceMagic, at: 0) else { return nil }
-    var finding = GuestFinding("Linux suspend image", note: "not skipped")
-    if let header = header(in: area) {
-      finding.uuid = header.uuid
-      finding.label = header.label
-    }
+    return unskipped("Linux suspend image", "a machine has suspended to it", header(in: area))
+  }
+
+  /// A finding that says why the area is read in full.
+  private static func unskipped(
+    _ kind: String, _ reason: String, _ header: SwapHeader? = nil
+  ) -> GuestFinding {
+    var finding = GuestFinding(
+      kind, label: header?.label, uuid: header?.uuid, note: "\(reason), not skipped")
+    finding.warnings.append("\(kind) is not skipped: \(reason)")
     return finding
   }
 
   private static func swap(in area: GuestArea, pageSize: UInt64) -> GuestFinding {
+    guard let header = header(in: area) else { return unskipped(name, "unknown version") }
     var finding = GuestFinding(name)
-    guard let header = header(in: area) else {
-      finding.note = "unknown version, not skipped"
-      return finding
-    }
     finding.uuid = header.uuid
     finding.label = header.label
     // A 32-bit number of pages of at most 64 KiB: far below an overflow.
@@ -58,11 +60,7 @@ enum LinuxSwap: GuestLayout {
     let badPageLimit = (pageSize - 1536 - 10) / 4
     guard end <= area.size, header.lastPage + 1 >= leastPageCount,
       UInt64(header.badPageCount) <= badPageLimit
-    else {
-      finding.note = "header does not fit the area, not skipped"
-      finding.warnings.append("the swap header does not fit the area: nothing of it is skipped")
-      return finding
-    }
+    else { return unskipped(name, "its header does not fit the area", header) }
     if end > keptByteCount {
       var extents = ExtentSet()
       extents.insert(keptByteCount..<end)
