@@ -104,6 +104,25 @@ let package = Package(
         "ToolSupport",
       ]),
 
+    .target(
+      name: "TestSupport", dependencies: ["Bytes", "Platform", "Blocks"],
+      path: "Tests/TestSupport",
+      swiftSettings: [.swiftLanguageMode(.v6), .enableExperimentalFeature("Lifetimes")]),
+    tests("TidyTests", ["Platform", "TestSupport"]),
+    tests("BytesTests", ["Bytes", "TestSupport"]),
+    tests("PlatformTests", ["Bytes", "Platform", "TestSupport"]),
+    tests("CodecsTests", ["Bytes", "Codecs", "TestSupport"]),
+    tests("BlocksTests", ["Bytes", "Blocks", "TestSupport"]),
+    tests("ChunkingTests", ["Bytes", "Blocks", "Chunking", "Codecs", "TestSupport"]),
+    tests("StreamsTests", ["Bytes", "Platform", "Blocks", "Codecs", "Streams", "TestSupport"]),
+    tests("ObjectStoresTests", ["Bytes", "Platform", "ObjectStores", "TestSupport"]),
+    tests(
+      "RepositoriesTests",
+      [
+        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "ObjectStores",
+        "Repositories", "TestSupport",
+      ]),
+
     tests("DiskImagesTests", ["Bytes", "Blocks", "DiskImages"]),
     tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),
     tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),

@@ -9,6 +9,8 @@ final class PackProof: @unchecked Sendable {
   private let decompressor = ZstdDecompressor()
   private let window = Buffer(count: 8 << 20)
   private let plain = Buffer(count: Int(ChunkEntry.plainLimit))
+  /// Where in the pack the frame lies that `plain` holds.
+  private var decoded: UInt32?
 
   /// Checks the file's digest and each chunk's checksum, coding and id.
   ///
@@ -18,6 +20,7 @@ final class PackProof: @unchecked Sendable {
     _ file: FileDescriptor, _ id: Digest, _ size: UInt64, _ entries: [ChunkEntry]
   ) throws -> [String] {
     var problems: [String] = []
+    decoded = nil
     let entries = entries.sorted { $0.offset < $1.offset }
     var next = 0
     var start: UInt64 = 0
@@ -35,7 +38,10 @@ final class PackProof: @unchecked Sendable {
       {
         let entry = entries[next]
         next += 1
-        guard UInt64(entry.offset) >= start else { continue }
+        guard UInt64(entry.offset) >= start else {
+          problems.append("chunk \(entry.id) at byte \(entry.offset): not in order")
+          continue
+        }
         let first = Int(UInt64(entry.offset) - start)
         if let problem = prove(entry, buffer.span(first..<first + Int(entry.storedCount))) {
           problems.append("chunk \(entry.id) at byte \(entry.offset): \(problem)")
@@ -48,26 +54,36 @@ final class PackProof: @unchecked Sendable {
       buffer.copy(rest.span, to: 0)
       start = from
     }
+    for entry in entries[next...] {
+      problems.append("chunk \(entry.id) at byte \(entry.offset): beyond the end")
+    }
     if fileHash.finish() != id { problems.append("its content does not fit its name") }
     return problems
   }
 
   private func prove(_ entry: ChunkEntry, _ stored: Span<UInt8>) -> String? {
+    let buffer = plain
+    let bytes = Int(entry.offsetInFrame)..<Int(entry.offsetInFrame + entry.plainCount)
+    if decoded != entry.offset {
+      decoded = nil
+      if let problem = decode(entry, stored) { return problem }
+      decoded = entry.offset
+    }
+    return hash.digest(of: buffer.span(bytes)) == entry.id
+      ? nil : "its content does not fit its id"
+  }
+
+  /// Brings a frame's plain bytes into `plain`.
+  private func decode(_ entry: ChunkEntry, _ stored: Span<UInt8>) -> String? {
     guard Checksum.of(stored) == entry.check else { return "its checksum is wrong" }
     let buffer = plain
     var target = buffer.mutableSpan(0..<Int(entry.framePlainCount))
     switch entry.codec {
     case .plain: target.copy(stored, to: 0)
     case .zstd:
-      do {
-        try decompressor.decompress(stored, into: &target)
-      } catch {
-        return "\(error)"
-      }
+      do { try decompressor.decompress(stored, into: &target) } catch { return "\(error)" }
     }
-    let first = Int(entry.offsetInFrame)
-    let bytes = buffer.span(first..<first + Int(entry.plainCount))
-    return hash.digest(of: bytes) == entry.id ? nil : "its content does not fit its id"
+    return nil
   }
 }
 

@@ -112,6 +112,8 @@ public enum StreamLimits {
   public static let missing = 65536
   public static let volumes = 64
   public static let openSegments = 32
+  /// The most pieces of a segment: what a map's leaf can hold, one for each sector of 512 bytes.
+  public static let runs = 8192
 }
 
 /// The 64 bytes that open a stream.

@@ -119,7 +119,7 @@ public final class StreamFeed: VolumeFeed {
       segment.append(range, .chunk(id: payload, codec: .plain, storedCount: 0))
     default: try chunk(frame, segment, range)
     }
-    advance(number, to: frame.offset + frame.length)
+    try advance(number, to: frame.offset + frame.length)
   }
 
   private func idPayload(_ frame: Frame) throws -> Digest {
@@ -177,7 +177,7 @@ public final class StreamFeed: VolumeFeed {
           let range = position..<whole
           ready.append(.span(HoleSpan(volume: frame.volume, range: range, kind: kind)))
           position = whole
-          advance(number, to: position)
+          try advance(number, to: position)
           continue
         }
       }
@@ -186,7 +186,7 @@ public final class StreamFeed: VolumeFeed {
       let count = Int(min(UInt64(segment.count - start), end - position))
       segment.append(start..<start + count, .hole(kind))
       position += UInt64(count)
-      advance(number, to: position)
+      try advance(number, to: position)
     }
   }
 
@@ -208,8 +208,11 @@ public final class StreamFeed: VolumeFeed {
     return segment
   }
 
-  private func advance(_ number: Int, to position: UInt64) {
+  private func advance(_ number: Int, to position: UInt64) throws {
     volumes[number].position = position
+    guard volumes[number].segment?.runs.count ?? 0 <= StreamLimits.runs else {
+      throw reader.refusal(.impossible("a segment in too many pieces"))
+    }
   }
 
   /// Hands on a volume's finished segment.

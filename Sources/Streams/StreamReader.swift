@@ -92,7 +92,7 @@ final class StreamReader {
   ///
   /// - Returns: What is missing of the source.
   func finish(_ seal: [UInt8], volumes: Int, byteCount: UInt64) throws -> [String] {
-    let missing: [UInt8]
+    let missing: [String]
     do {
       var cursor = ByteCursor(seal.span, of: "stream seal", at: frameStart + 48, .little)
       try check(cursor.u64(), sequence - 1, "frames")
@@ -100,8 +100,9 @@ final class StreamReader {
       guard try cursor.u64() == digest else { throw StreamError.badSeal("wrong digest") }
       try check(UInt64(cursor.u32()), UInt64(volumes), "volumes")
       let verdict = try cursor.u32()
-      missing = try cursor.array(cursor.remaining)
-      guard verdict <= 1, (verdict == 1) == !missing.isEmpty, missing.last ?? 0 == 0 else {
+      let texts = try cursor.array(cursor.remaining)
+      missing = texts.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+      guard verdict <= 1, (verdict == 1) == !missing.isEmpty, texts.last ?? 0 == 0 else {
         throw StreamError.badSeal("verdict \(verdict)")
       }
     } catch let error as FormatError {
@@ -110,7 +111,7 @@ final class StreamReader {
     var extra: [UInt8] = [0]
     var span = extra.mutableSpan
     if try read(into: &span) > 0 { throw StreamError.badSeal("bytes follow it") }
-    return missing.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    return missing
   }
 
   private func check(_ stored: UInt64, _ counted: UInt64, _ what: String) throws {

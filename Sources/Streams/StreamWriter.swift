@@ -50,7 +50,10 @@ public final class StreamWriter {
   /// Writes a loaded segment's runs, and its fingerprint if it has one.
   public func segment(_ segment: Segment) throws(SystemError) {
     for run in segment.runs { try self.run(run, of: segment) }
-    if let fingerprint = segment.fingerprint { try write(fingerprint, of: segment) }
+    // A segment that is one hole arrives as a span, which has no place for a fingerprint.
+    if let fingerprint = segment.fingerprint, segment.solidHole == nil {
+      try write(fingerprint, of: segment)
+    }
   }
 
   public func span(_ span: HoleSpan) throws(SystemError) {

@@ -7,7 +7,7 @@ internal import Repositories
 final class BaselineReading: Baseline {
   private let file: BaselineFile
 
-  /// - Parameter path: What `vstore baseline` wrote.
+  /// Opens what `vstore baseline` wrote.
   init(_ path: String) throws { file = try BaselineFile(try FileDescriptor(path, .read)) }
 
   var point: String { file.pointID }

@@ -49,21 +49,22 @@ put_with() {
   is_clean R --read-data
 }
 
-# sweep WHAT OPTION...: with the number of each event behind the options.
+# sweep NAME WHAT OPTION...: with the number of each event behind the options. VPIPE_SWEEPS names those to do.
 sweep() {
-  what=$1
-  shift
+  case " ${VPIPE_SWEEPS:-$1} " in *" $1 "*) ;; *) return 0 ;; esac
+  what=$2
+  shift 2
   n=$((1 + VPIPE_SEED % stride))
   while [ "$n" -le "$count" ]; do
     put_with "$what $n" "$@" "$n"
     n=$((n + stride))
   done
 }
-sweep 'killed before change' -k
-sweep 'ENOSPC from change' -E ENOSPC
-sweep 'EIO from change' -E EIO
-sweep 'EIO once, at change' -e EIO
-sweep 'short write at change' -s
+sweep kill 'killed before change' -k
+sweep full 'ENOSPC from change' -E ENOSPC
+sweep broken 'EIO from change' -E EIO
+sweep once 'EIO once, at change' -e EIO
+sweep short 'short write at change' -s
 
 # After a failed fsync nobody knows what is on the disk: no commit.
 rm -rf R && cp -a whole R

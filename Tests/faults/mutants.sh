@@ -8,13 +8,14 @@ make_toys toys
 tried=0
 wrong=0
 
-# expect STATUS MUTANT TEST: with this mutant (- for none) the test ends like that.
+# expect STATUS MUTANT TEST [SWEEP]: with this mutant (- for none) the test ends like that.
 expect() {
   tried=$((tried + 1))
   mutant=$2
   [ "$mutant" != - ] || mutant=
   status=0
-  VPIPE_BIN=$PWD/toys VPIPE_TOY=$mutant VPIPE_ALL=0 VPIPE_STRIDE=1 "$VPIPE_FAULTS/$3.sh" >log 2>&1 || status=$?
+  VPIPE_BIN=$PWD/toys VPIPE_TOY=$mutant VPIPE_ALL=0 VPIPE_STRIDE=1 VPIPE_SWEEPS=${4:-} \
+    "$VPIPE_FAULTS/$3.sh" >log 2>&1 || status=$?
   reason=$(grep "^$3.sh: " log | head -n 1 | cut -c 1-120)
   case $1:$status in
     0:0 | 1:1) echo "fine: $3 with $2: ${reason:-passes}" ;;
@@ -42,12 +43,12 @@ expect 1 dangling flip
 expect 1 print-errors full-disk
 expect 1 kept-output full-disk
 expect 1 write-errors full-disk
-expect 1 write-errors kill-put
-expect 1 short-writes kill-put
-expect 1 fsync-errors kill-put
-expect 1 point-first kill-put
-expect 1 in-place kill-put
-expect 1 lock-file kill-put
+expect 1 write-errors kill-put once
+expect 1 short-writes kill-put short
+expect 1 fsync-errors kill-put none
+expect 1 point-first kill-put kill
+expect 1 in-place kill-put kill
+expect 1 lock-file kill-put kill
 expect 1 no-fsync powercut-put
 expect 1 no-dirfsync powercut-put
 expect 1 shared-index writers

@@ -64,7 +64,9 @@ public struct VHDCheck {
       findings.append(
         Finding(.note, "VHD file", at: source.size, "the length is no multiple of 512"))
     }
-    if let tail, tail.kind == .fixed { return sound(tail) ? tail : nil }
+    if let tail, tail.headerOffset == .max, tail.kind == .fixed || tail.kind == nil {
+      return sound(tail) ? tail : nil
+    }
     let copy = try checkCopy(of: tail)
     if let tail, sound(tail) { return tail }
     if let copy, sound(copy) { return copy }

@@ -29,9 +29,14 @@ public struct VHDDynamicLayout: Sendable {
     let block = UInt64(blockByteCount)
     precondition(size % 512 == 0 && block >= 512 && block & (block - 1) == 0)
     let count = size / block + (size % block == 0 ? 0 : 1)
-    guard size <= VHDLimits.dynamicSize, count <= VHDLimits.entryCount else {
+    guard size <= VHDLimits.dynamicSize else {
       throw FormatError(
         "dynamic VHD", at: 0, .unsupported("a disk of more than \(VHDLimits.dynamicSize) bytes"))
+    }
+    guard count <= VHDLimits.entryCount else {
+      throw FormatError(
+        "dynamic VHD", at: 0,
+        .unsupported("a disk of \(count) blocks instead of \(VHDLimits.entryCount)"))
     }
     self.size = size
     header = VHDDynamicHeader(
@@ -63,7 +68,7 @@ public struct VHDDynamicLayout: Sendable {
     // Sector numbers have 32 bits, and all ones mean that there is no block.
     guard start / 512 < UInt64(UInt32.max) else {
       throw FormatError(
-        "dynamic VHD", at: start, .unsupported("a file of more than 2 TiB; a larger block size helps"))
+        "dynamic VHD", at: start, .unsupported("a file of more than 2 TiB"))
     }
     entries[block] = UInt32(start / 512)
     end = aligned(start + header.blockSpan)
