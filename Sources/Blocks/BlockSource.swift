@@ -52,36 +52,6 @@ public struct SourceError: Error, CustomStringConvertible {
   }
 }
 
-/// A raw file or block device.
-public final class FileSource: BlockSource {
-  private let file: FileDescriptor
-  public let size: UInt64
-  public let sectorSize: UInt32
-
-  public init(_ file: FileDescriptor) throws(SystemError) {
-    self.file = file
-    size = try file.contentSize()
-    sectorSize = file.sectorSize()
-  }
-
-  public func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
-    let wanted = offset..<offset + UInt64(bytes.count)
-    let got: Int
-    do {
-      got = try file.read(into: &bytes, at: offset)
-    } catch {
-      throw SourceError(wanted, .unreadable(error))
-    }
-    if got < bytes.count {
-      throw SourceError(offset + UInt64(got)..<wanted.upperBound, .ended)
-    }
-  }
-
-  public func nextData(at offset: UInt64) throws -> Range<UInt64>? {
-    try file.nextData(at: offset, size: size)
-  }
-}
-
 /// A window of another source: a partition, or a fixed disk without its footer.
 public final class WindowSource: BlockSource {
   private let base: any BlockSource

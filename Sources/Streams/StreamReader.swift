@@ -102,7 +102,9 @@ final class StreamReader {
       let verdict = try cursor.u32()
       let texts = try cursor.array(cursor.remaining)
       missing = texts.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-      guard verdict <= 1, (verdict == 1) == !missing.isEmpty, texts.last ?? 0 == 0 else {
+      guard verdict <= 1, (verdict == 1) == !texts.isEmpty, missing.isEmpty == texts.isEmpty,
+        texts.last ?? 0 == 0
+      else {
         throw StreamError.badSeal("verdict \(verdict)")
       }
     } catch let error as FormatError {

@@ -54,8 +54,9 @@ struct Vdedup: Tool {
       let identified = LoadAhead(feed, workers: processorCount(), window: 6) {
         try deduplicator.identify($0)
       }
-      let decided = Decided(identified, deduplicator)
-      if level == nil { return Counted(decided, deduplicator) }
+      let decided = Stepped(identified) { deduplicator.decide($0) }
+      // Without compression this only counts; that is no work for threads.
+      if level == nil { return Stepped(decided) { try deduplicator.compress($0) } }
       return LoadAhead(decided, workers: processorCount(), window: 6) {
         try deduplicator.compress($0)
       }
@@ -100,14 +101,14 @@ struct Vdedup: Tool {
   }
 }
 
-/// Decides in the order of the stream.
-private final class Decided: VolumeFeed {
+/// A feed with something done to each segment, in the order of the stream.
+private final class Stepped: VolumeFeed {
   private let feed: any VolumeFeed
-  private let deduplicator: Deduplicator
+  private let step: (Segment) throws -> Void
 
-  init(_ feed: any VolumeFeed, _ deduplicator: Deduplicator) {
+  init(_ feed: any VolumeFeed, _ step: @escaping (Segment) throws -> Void) {
     self.feed = feed
-    self.deduplicator = deduplicator
+    self.step = step
   }
 
   var missing: [String] { feed.missing }
@@ -115,27 +116,7 @@ private final class Decided: VolumeFeed {
 
   func next() throws -> FeedItem? {
     let item = try feed.next()
-    if case .segment(let segment) = item { deduplicator.decide(segment) }
-    return item
-  }
-}
-
-/// Counts what is sent as it is.
-private final class Counted: VolumeFeed {
-  private let feed: any VolumeFeed
-  private let deduplicator: Deduplicator
-
-  init(_ feed: any VolumeFeed, _ deduplicator: Deduplicator) {
-    self.feed = feed
-    self.deduplicator = deduplicator
-  }
-
-  var missing: [String] { feed.missing }
-  func recycle(_ segment: Segment) { feed.recycle(segment) }
-
-  func next() throws -> FeedItem? {
-    let item = try feed.next()
-    if case .segment(let segment) = item { try deduplicator.compress(segment) }
+    if case .segment(let segment) = item { try step(segment) }
     return item
   }
 }

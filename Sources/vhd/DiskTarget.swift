@@ -1,6 +1,7 @@
 internal import Bytes
 internal import DiskImages
 internal import Platform
+internal import ToolSupport
 
 /// Where a disk's bytes go.
 protocol DiskTarget: AnyObject {
@@ -82,7 +83,12 @@ final class DynamicFile: DiskTarget {
   /// Where a block's data starts in the file; gives it a place when it has none.
   private func dataOffset(_ block: Int) throws -> UInt64 {
     if let start = layout.dataOffset(block) { return start }
-    let start = try layout.allocate(block)
+    let start: UInt64
+    do {
+      start = try layout.allocate(block)
+    } catch {
+      throw Failure(.impossible, "\(error)", hint: "--block-size with a larger size helps")
+    }
     let bitmap = bitmap
     try file.write(bitmap.span, at: start)
     return start + UInt64(bitmap.count)

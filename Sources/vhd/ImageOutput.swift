@@ -41,6 +41,12 @@ struct ImagePlan {
         .impossible, "\(name) holds \(limit) bytes at most, the disk has \(size)",
         hint: type == .dynamic ? "a fixed one holds more" : nil)
     }
+    let blocks = size / UInt64(blockByteCount)
+    guard type != .dynamic || blocks < VHDLimits.entryCount else {
+      throw Failure(
+        .impossible, "a table of \(blocks) blocks is beyond the limit of \(VHDLimits.entryCount)",
+        hint: "--block-size with a larger size helps")
+    }
     if type != .raw, size == 0 { throw Failure(.impossible, "an empty disk makes no VHD") }
   }
 }

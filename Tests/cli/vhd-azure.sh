@@ -20,7 +20,11 @@ grown() {
 
 # Disks without a partition table keep their bytes, with zeros behind them.
 for size in 1 512 1048576 $((20 << 20)) $(((20 << 20) + 1)) $(((30 << 20) - 512)); do
-  noise "$size" >plain.raw
+  rm -f plain.raw
+  truncate -s "$size" plain.raw
+  tail=$((size < 5000 ? size : 5000))
+  noise $tail | put_at plain.raw 0
+  noise $tail 2 | put_at plain.raw $((size - tail))
   grown plain.raw
   cp plain.raw expected
   truncate -s "$(size azure.raw)" expected

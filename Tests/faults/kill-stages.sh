@@ -27,7 +27,7 @@ now() {
 }
 
 start_over
-fresh_disk d.raw 24M warm-up
+fresh_disk d.raw 48M warm-up
 started=$(now)
 dash stages
 duration=$((($(now) - started) / 1000))
@@ -42,12 +42,12 @@ for shell in bash dash; do
       round=$((round + 1))
       when="$shell, stage $stage, try $try (seed $VPIPE_SEED)"
       [ $((round % 20)) -ne 0 ] || start_over
-      [ $((try % 5)) -ne 1 ] || fresh_disk d.raw 24M "$VPIPE_SEED $round"
-      delay=$(random "$((duration * 11 / 10))" "$round")
+      [ $((try % 5)) -ne 1 ] || fresh_disk d.raw 48M "$VPIPE_SEED $round"
+      delay=$(random "$((duration))" "$round")
       rm -f pid.* id
       "$shell" stages 2>/dev/null &
       pipe=$!
-      within 20 test -s "pid.$stage"
+      until [ -s "pid.$stage" ]; do sleep 0.002; done
       sleep "$((delay / 1000000)).$(printf %06d $((delay % 1000000)))"
       kill -KILL "$(cat "pid.$stage")" 2>/dev/null || true
       status=0

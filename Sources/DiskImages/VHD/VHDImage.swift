@@ -35,6 +35,7 @@ public final class VHDImage: DiskFormat {
       return false
     }
     let footer = try VHDFooter(parsing: head.span, at: 0)
+    if footer.checksum == footer.computedChecksum, footer.kind != .fixed { return true }
     guard footer.headerOffset < source.size else { return false }
     return try source.bytes(8, at: footer.headerOffset) == Array("cxsparse".utf8)
   }

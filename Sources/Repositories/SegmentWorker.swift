@@ -4,111 +4,18 @@ internal import Chunking
 internal import Codecs
 internal import Platform
 
-/// Chunks that this writer stores or has just stored: each is stored by whoever asks first.
-final class Claims: Sendable {
-  /// Plain bytes by id.
-  private let chunks = Locked<[Digest: Int]>([:])
-
-  /// - Returns: True for the first who asks for `id`.
-  func claim(_ id: Digest, count: Int) -> Bool {
-    chunks.with { $0.updateValue(count, forKey: id) == nil }
-  }
-
-  /// How many plain bytes a claimed chunk has.
-  func count(_ id: Digest) -> Int? { chunks.with { $0[id] } }
-
-  /// Forgets all; the index knows them by now.
-  func clear() { chunks.with { $0.removeAll(keepingCapacity: true) } }
-}
-
-/// One segment on its way into the repository; filled in by a worker.
-final class SegmentJob: @unchecked Sendable {
-  enum Outcome: Equatable {
-    /// What the map says of the segment.
-    case target(MapTarget)
-    /// The same as in the base.
-    case unchanged(MapTarget)
-  }
-
-  let segment: Segment
-  /// What the base point's map says of this place, if there is a base.
-  let base: MapTarget?
-  /// New chunks, one after the other, in a buffer of the context's.
-  var output: Buffer?
-  var outputCount = 0
-  var chunks: [ChunkEntry] = []
-  var outcome: Outcome = .target(.hole(.zero))
-  /// Bytes by hole kind's raw value; 0 is data.
-  var kinds = [UInt64](repeating: 0, count: 8)
-  /// Packs that hold chunks which were there already.
-  var packs: Set<Digest> = []
-  /// References that must turn out to be chunks of this very stream.
-  var references: [Reference] = []
-
-  init(_ segment: Segment, base: MapTarget?) {
-    self.segment = segment
-    self.base = base
-  }
-}
-
-/// What all workers of a writer share.
-final class WorkContext: Sendable {
-  let index: ChunkIndex
-  let files: PackFiles
-  let claims = Claims()
-  let chunker: Chunker
-  let fingerprintKey: FingerprintKey
-  let level: Int?
-  let verifies: Bool
-  private let idle = Locked<[SegmentWorker]>([])
-
-  init(
-    index: ChunkIndex, files: PackFiles, chunker: Chunker, fingerprintKey: FingerprintKey,
-    level: Int?, verifies: Bool
-  ) {
-    self.index = index
-    self.files = files
-    self.chunker = chunker
-    self.fingerprintKey = fingerprintKey
-    self.level = level
-    self.verifies = verifies
-  }
-
-  /// Room for all that a segment can add: its bytes and its leaf.
-  static let outputCount = Segment.byteCount + (512 << 10)
-  private let outputs = Locked<[Buffer]>([])
-
-  func takeOutput() -> Buffer {
-    outputs.with { $0.popLast() } ?? Buffer(count: WorkContext.outputCount)
-  }
-
-  /// Takes a job's output back, once it is written.
-  func recycleOutput(of job: SegmentJob) {
-    guard let output = job.output else { return }
-    job.output = nil
-    outputs.with { $0.append(output) }
-  }
-
-  /// Runs `body` with a worker's tools that no other thread uses meanwhile.
-  func withWorker<Result>(_ body: (SegmentWorker) throws -> Result) rethrows -> Result {
-    let worker = idle.with { $0.popLast() } ?? SegmentWorker(self)
-    defer { idle.with { $0.append(worker) } }
-    return try body(worker)
-  }
-}
-
 /// Turns segments into chunks and leaves; one object a thread.
 final class SegmentWorker: @unchecked Sendable {
   // Unowned because the context keeps its workers.
-  private unowned let context: WorkContext
+  unowned let context: WorkContext
   private let hash = SHA256()
   private let fingerprinter: Fingerprinter
-  private let compressor: ZstdCompressor?
-  private let decompressor = ZstdDecompressor()
+  let compressor: ZstdCompressor?
+  let decompressor = ZstdDecompressor()
   private let reader: ChunkReader
   /// New chunks that wait for their frame.
-  private var pending: [(id: Digest, range: Range<Int>)] = []
-  private let scratch = Buffer(count: Segment.byteCount)
+  var pending: [(id: Digest, range: Range<Int>)] = []
+  let scratch = Buffer(count: Segment.byteCount)
 
   init(_ context: WorkContext) {
     self.context = context
@@ -319,104 +226,7 @@ final class SegmentWorker: @unchecked Sendable {
     job.references.append(Reference(id: id, count: count, place: place))
   }
 
-  // MARK: Frames
-
-  /// New chunks that lie side by side in the segment go into one frame, up to this many bytes:
-  /// 1.4 % smaller and 10 % less CPU than one by one, measured at level 1.
-  private static let frameLimit = 256 << 10
-
-  private func addToFrame(_ job: SegmentJob, _ id: Digest, _ range: Range<Int>) throws {
-    if let first = pending.first, let last = pending.last,
-      last.range.upperBound != range.lowerBound
-        || range.upperBound - first.range.lowerBound > SegmentWorker.frameLimit
-    {
-      try flushFrame(job)
-    }
-    pending.append((id, range))
-  }
-
-  private func flushFrame(_ job: SegmentJob) throws {
-    guard let first = pending.first, let last = pending.last else { return }
-    defer { pending.removeAll(keepingCapacity: true) }
-    let whole = first.range.lowerBound..<last.range.upperBound
-    let buffer = job.segment.buffer
-    if try encode(job, pending, buffer.span(whole), .data) { return }
-    for chunk in pending { emit(job, [chunk], buffer.span(chunk.range), .plain, .data) }
-  }
-
-  /// Stores `bytes` as a chunk of its own unless the repository has them.
-  private func keep(
-    _ job: SegmentJob, _ id: Digest, _ bytes: Span<UInt8>, _ type: ChunkType
-  ) throws {
-    guard isNew(job, id, bytes.count) else { return }
-    if try encode(job, [(id, 0..<bytes.count)], bytes, type) { return }
-    emit(job, [(id, 0..<bytes.count)], bytes, .plain, type)
-  }
-
-  /// Compresses a frame to the end of the job's output.
-  ///
-  /// - Returns: False when that would not make it smaller.
-  private func encode(
-    _ job: SegmentJob, _ chunks: [(id: Digest, range: Range<Int>)], _ bytes: Span<UInt8>,
-    _ type: ChunkType
-  ) throws -> Bool {
-    guard let compressor else { return false }
-    let output = output(of: job)
-    let start = job.outputCount
-    var target = output.mutableSpan(start..<start + ZstdCompressor.bound(bytes.count))
-    guard let count = try compressor.compress(bytes, into: &target) else { return false }
-    let stored = output.span(start..<start + count)
-    if context.verifies { try verify(stored, bytes) }
-    note(job, chunks, stored, bytes.count, .zstd, type)
-    job.outputCount += count
-    return true
-  }
-
-  /// Decodes what was encoded, against faults of memory and libraries.
-  private func verify(_ stored: Span<UInt8>, _ original: Span<UInt8>) throws {
-    let buffer = scratch
-    var plain = buffer.mutableSpan(0..<original.count)
-    try decompressor.decompress(stored, into: &plain)
-    guard areEqual(plain.span, original) else {
-      throw RepositoryError.failed("what was compressed does not decompress to the same bytes")
-    }
-  }
-
-  /// Appends a frame's stored bytes to the job's output.
-  private func emit(
-    _ job: SegmentJob, _ chunks: [(id: Digest, range: Range<Int>)], _ stored: Span<UInt8>,
-    _ codec: Codec, _ type: ChunkType
-  ) {
-    let plainCount = chunks.reduce(0) { $0 + $1.range.count }
-    output(of: job).copy(stored, to: job.outputCount)
-    note(job, chunks, stored, plainCount, codec, type)
-    job.outputCount += stored.count
-  }
-
-  private func output(of job: SegmentJob) -> Buffer {
-    let output = job.output ?? context.takeOutput()
-    job.output = output
-    return output
-  }
-
-  /// Notes the directory's entries of a frame that begins at the end of the job's output.
-  private func note(
-    _ job: SegmentJob, _ chunks: [(id: Digest, range: Range<Int>)], _ stored: Span<UInt8>,
-    _ plainCount: Int, _ codec: Codec, _ type: ChunkType
-  ) {
-    let check = Checksum.of(stored)
-    let first = chunks[0].range.lowerBound
-    for chunk in chunks {
-      job.chunks.append(
-        ChunkEntry(
-          id: chunk.id, offset: UInt32(job.outputCount), storedCount: UInt32(stored.count),
-          plainCount: UInt32(chunk.range.count), type: type, codec: codec, check: check,
-          framePlainCount: UInt32(plainCount),
-          offsetInFrame: UInt32(chunk.range.lowerBound - first)))
-    }
-  }
-
-  private func isNew(_ job: SegmentJob, _ id: Digest, _ count: Int) -> Bool {
+  func isNew(_ job: SegmentJob, _ id: Digest, _ count: Int) -> Bool {
     if let location = context.index.find(id) {
       job.packs.insert(location.pack.id)
       return false
@@ -432,10 +242,3 @@ final class SegmentWorker: @unchecked Sendable {
   }
 }
 
-/// A reference to a chunk that the index did not have when it was met: it may be one that this
-/// very stream brought.
-struct Reference: Sendable {
-  let id: Digest
-  let count: Int
-  let place: UInt64
-}
