@@ -18,7 +18,8 @@ public struct ExtentSet: Equatable, Sendable {
     var end = low
     while end < ranges.count, ranges[end].lowerBound <= joined.upperBound {
       joined =
-        min(joined.lowerBound, ranges[end].lowerBound)..<max(
+        min(
+          joined.lowerBound, ranges[end].lowerBound)..<max(
           joined.upperBound, ranges[end].upperBound)
       end += 1
     }

@@ -41,7 +41,9 @@ public final class Segment: @unchecked Sendable {
   public var runs: [Run] = []
   /// A fingerprint of the content that upstream computed, with the tag of the key it used.
   public var fingerprint: Fingerprint?
-  /// Fills `buffer` and `runs`; nil when they are filled already. Runs on a worker.
+  /// Fills `buffer` and `runs`; nil when they are filled already.
+  ///
+  /// Runs on a worker.
   public var loader: (@Sendable (Segment) throws -> Void)?
 
   public init() {}

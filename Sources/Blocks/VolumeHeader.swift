@@ -7,7 +7,9 @@ public struct VolumeHeader: Equatable, Sendable {
   /// Further facts by name, in order; unknown ones are passed on.
   public var fields: [Field]
 
-  /// One fact. Neither part may hold a NUL; a key holds no `=`.
+  /// One fact.
+  ///
+  /// Neither part may hold a NUL; a key holds no `=`.
   public struct Field: Equatable, Sendable {
     public let key: String
     public let value: String

@@ -85,7 +85,9 @@ public struct Chunker: Sendable {
     }
   }
 
-  /// A boundary follows a block whose hash is below the threshold. 0.3 s for 5 GB.
+  /// A boundary follows a block whose hash is below the threshold.
+  ///
+  /// 0.3 s for 5 GB.
   private func cutAligned(_ bytes: Span<UInt8>, at start: Int, _ emit: (Range<Int>) -> Void) {
     let least = parameters.least
     let most = parameters.most
@@ -108,7 +110,9 @@ public struct Chunker: Sendable {
     }
   }
 
-  /// FastCDC's gear hash, a window of 64 bytes. Chunks below the least size are not hashed at all.
+  /// FastCDC's gear hash, a window of 64 bytes.
+  ///
+  /// Chunks below the least size are not hashed at all.
   private func cutRolling(_ bytes: Span<UInt8>, at start: Int, _ emit: (Range<Int>) -> Void) {
     let table = gear.span
     var first = 0

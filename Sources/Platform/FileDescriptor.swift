@@ -222,9 +222,11 @@ public final class FileDescriptor: @unchecked Sendable {
         while done < head.count {
           var parts = unsafe [
             iovec(
-              iov_base: UnsafeMutableRawPointer(mutating: head.baseAddress.map { unsafe $0 + done }),
+              iov_base: UnsafeMutableRawPointer(
+                mutating: head.baseAddress.map { unsafe $0 + done }),
               iov_len: head.count - done),
-            iovec(iov_base: UnsafeMutableRawPointer(mutating: tail.baseAddress), iov_len: tail.count),
+            iovec(
+              iov_base: UnsafeMutableRawPointer(mutating: tail.baseAddress), iov_len: tail.count),
           ]
           done += try retrying("write") { unsafe writev(number, &parts, 2) }
         }
@@ -238,7 +240,9 @@ public final class FileDescriptor: @unchecked Sendable {
     }
   }
 
-  /// Flushes data and metadata. An error means that what was written is lost: never try again.
+  /// Flushes data and metadata.
+  ///
+  /// An error means that what was written is lost: never try again.
   public func sync() throws(SystemError) { _ = try retrying("fsync") { fsync(number) } }
 
   /// Starts write-out of a range, so that a later `sync` has less to wait for; a hint only.

@@ -25,7 +25,8 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
     unsafe text.withUnsafeMutableBufferPointer {
       unsafe cl_error_text(code, $0.baseAddress, $0.count)
     }
-    let message = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let message = String(
+      decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     return "\(operation): \(message.prefix(1).lowercased() + message.dropFirst())"
   }
 }

@@ -58,7 +58,9 @@ struct BasePoints {
     let named = point?.point.volumes.first { $0.name == header.name }
     // A disk that was renamed is still the best guess; fingerprints tell whether it is one.
     let number = Int(header.number)
-    let placed = point.flatMap { $0.point.volumes.indices.contains(number) ? $0.point.volumes[number] : nil }
+    let placed = point.flatMap {
+      $0.point.volumes.indices.contains(number) ? $0.point.volumes[number] : nil
+    }
     guard let volume = named ?? (header.base == nil ? placed : nil) else {
       if header.base != nil {
         throw RepositoryError.badInput("the base point has no volume \(header.name)")

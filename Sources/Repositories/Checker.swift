@@ -186,7 +186,7 @@ public final class Checker {
           damage(file, "its content does not fit its name")
           continue
         }
-        try compare(try IndexTable(handle, name: file, isTrusted: false), file, directories)
+        try compare(try IndexTable(handle, name: file), file, directories)
       } catch {
         damage(file, problem(error, file))
       }
@@ -218,8 +218,10 @@ public final class Checker {
     for (number, pack) in table.packs.enumerated() {
       guard let directory = directories[pack.id] else { continue }
       if directory.entries.count != rows[number] {
-        damage(file, "\(rows[number]) rows of \(Layout.pack(pack.id)), which has "
-          + "\(directory.entries.count) chunks")
+        damage(
+          file,
+          "\(rows[number]) rows of \(Layout.pack(pack.id)), which has "
+            + "\(directory.entries.count) chunks")
         continue
       }
       for entry in directory.entries where !table.agrees(entry, UInt32(number)) {

@@ -70,18 +70,56 @@ final class ChunkIndex: @unchecked Sendable {
     _ store: any ObjectStore, _ troubles: inout [String]
   ) throws -> [IndexTable] {
     let objects = try store.list("index")
-    let isTrusted = objects.reduce(0) { $0 + $1.size } > checkedBytes
     var tables: [IndexTable] = []
     for object in objects {
       do {
-        tables.append(
-          try IndexTable(store.open(object.name), name: object.name, isTrusted: isTrusted))
+        tables.append(try IndexTable(store.open(object.name), name: object.name))
       } catch let error as RepositoryError {
         troubles.append("\(error)")
       }
     }
-    let superseded = Set(tables.flatMap(\.superseded).map { Layout.index($0) })
-    return tables.filter { table in table.name.map { !superseded.contains($0) } ?? true }
+    // Those that supersede others come first, so that what they replace need not be proven.
+    tables.sort { $0.superseded.count > $1.superseded.count }
+    let provesAll = objects.reduce(0) { $0 + $1.size } <= checkedBytes
+    var superseded: Set<String> = []
+    return tables.filter { table in
+      guard let name = table.name, !superseded.contains(name) else { return false }
+      if provesAll, !table.isWhole {
+        troubles.append("\(name): its content does not fit its checksum")
+        return false
+      }
+      superseded.formUnion(table.superseded.map { Layout.index($0) })
+      return true
+    }
+  }
+
+  // MARK: Merging
+
+  /// So many small index files are merged by the next writer, as each costs a look-up.
+  private static let mergeCount = 16
+  /// Rows of what counts as a small index file.
+  private static let smallCount = 256 << 10
+
+  /// The index files that a writer should merge into its own, with their packs' rows.
+  func mergeable() -> (names: [Digest], packs: [(info: PackInfo, entries: [ChunkEntry])]) {
+    let small = sources.with { $0 }.filter {
+      $0.table.name != nil && $0.table.count < ChunkIndex.smallCount
+    }
+    guard small.count >= ChunkIndex.mergeCount else { return ([], []) }
+    var packs: [(info: PackInfo, entries: [ChunkEntry])] = []
+    for source in small {
+      var entries = [[ChunkEntry]](repeating: [], count: source.present.count)
+      for position in 0..<source.table.count {
+        guard var entry = source.table.entry(at: position) else { continue }
+        let number = Int(entry.pack)
+        entry.pack = 0
+        if number < entries.count, source.present[number] { entries[number].append(entry) }
+      }
+      for (number, info) in source.table.packs.enumerated() where source.present[number] {
+        packs.append((info, entries[number]))
+      }
+    }
+    return (small.compactMap { $0.table.name.flatMap { Layout.digest(inName: $0) } }, packs)
   }
 
   /// Looks a chunk up.
@@ -100,7 +138,11 @@ final class ChunkIndex: @unchecked Sendable {
   /// Adds the table of packs that were just published.
   func add(_ table: IndexTable) {
     let source = Source(table: table, present: table.packs.map { _ in true })
-    sources.with { $0.append(source) }
+    let superseded = Set(table.superseded.map { Layout.index($0) })
+    sources.with { sources in
+      sources.removeAll { $0.table.name.map { superseded.contains($0) } ?? false }
+      sources.append(source)
+    }
   }
 
   /// Calls `body` with every chunk id of packs that are there; ids may come more than once.

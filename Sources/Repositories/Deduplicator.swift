@@ -153,8 +153,9 @@ public final class Deduplicator: Sendable {
     }
   }
 
-  /// The most ids of sent chunks that are remembered: 128 GiB of new data. What is forgotten is
-  /// sent again and found by the receiver.
+  /// The most ids of sent chunks that are remembered: 128 GiB of new data.
+  ///
+  /// What is forgotten is sent again and found by the receiver.
   private static let seenLimit = 2 << 20
 
   private func wasSent(_ id: Digest) -> Bool {

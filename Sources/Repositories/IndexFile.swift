@@ -51,28 +51,28 @@ final class IndexTable: @unchecked Sendable {
     base = header.entriesOffset
   }
 
-  /// Maps an index file and checks it.
-  ///
-  /// - Parameter isTrusted: Leaves out the checksum of the whole file.
-  init(_ file: FileDescriptor, name: String, isTrusted: Bool) throws {
+  /// Maps an index file and checks its header; `isWhole` checks the rest.
+  init(_ file: FileDescriptor, name: String) throws {
     let map = try MemoryMap(file)
     self.map = map
     self.name = name
     memory = []
     let span = map.span
     let counts = try IndexTable.checkedCounts(span, name)
-    if !isTrusted {
-      let check = Checksum.of(span.extracting(IndexTable.headerCount..<span.count))
-      guard check == span.little64(at: 48) else {
-        throw RepositoryError.damaged("\(name): its content does not fit its checksum")
-      }
-    }
     packs = IndexTable.packs(span, counts)
     superseded = (0..<counts.superseded).map {
       span.digest(at: IndexTable.headerCount + $0 * Digest.byteCount)
     }
     count = counts.entries
     base = counts.entriesOffset
+  }
+
+  /// Whether the file's content fits its checksum; reads all of it.
+  var isWhole: Bool {
+    guard let map else { return true }
+    let span = map.span
+    return Checksum.of(span.extracting(IndexTable.headerCount..<span.count))
+      == span.little64(at: 48)
   }
 
   private struct Counts {
@@ -154,7 +154,9 @@ final class IndexTable: @unchecked Sendable {
     return IndexTable.find(id, memory.span, base, count)
   }
 
-  /// Interpolation first, as ids are evenly spread; then halving. About 60 ns in a warm table.
+  /// Interpolation first, as ids are evenly spread; then halving.
+  ///
+  /// About 60 ns in a warm table.
   private static func find(
     _ id: Digest, _ span: Span<UInt8>, _ base: Int, _ count: Int
   ) -> ChunkEntry? {

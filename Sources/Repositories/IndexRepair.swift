@@ -12,6 +12,7 @@ public struct IndexRepair: Sendable {
 
 extension Repository {
   /// Writes an index file for the packs that none covers, and moves damaged index files away.
+  ///
   /// Nothing is deleted.
   public func repairIndex() throws -> IndexRepair {
     let session = try store.beginWriting()
@@ -47,8 +48,7 @@ extension Repository {
       return false
     }
     do {
-      _ = try IndexTable(file, name: name, isTrusted: false)
-      return true
+      return try IndexTable(file, name: name).isWhole
     } catch is RepositoryError {
       return false
     }

@@ -106,7 +106,10 @@ enum PackFile {
       guard let entry = ChunkEntry(bytes.span, at: offset),
         entry.offset >= UInt32(headerCount),
         UInt64(entry.offset) + UInt64(entry.storedCount) <= end, entry.pack == 0
-      else { throw RepositoryError.damaged("\(name): entry \(offset / ChunkEntry.byteCount) of its directory") }
+      else {
+        throw RepositoryError.damaged(
+          "\(name): entry \(offset / ChunkEntry.byteCount) of its directory")
+      }
       entries.append(entry)
     }
     return entries

@@ -14,6 +14,8 @@ public struct PutOptions: Sendable {
   /// Whether what is compressed is decompressed and compared before it is written.
   public var verifies = true
   public var tool = "vpipe"
+  /// Entries after which an index file is written, so that memory stays bounded.
+  var indexStep = 512 << 10
 
   public init(name: String) { self.name = name }
 }
@@ -71,8 +73,6 @@ public final class PointWriter {
   private let bases: BasePoints
   private let previous: [PointName]
 
-  /// Entries after which an index file is written, so that memory stays bounded.
-  private static let indexStep = 512 << 10
   private static let warningLimit = 1000
 
   /// Puts all of `feed` into `repository`.
@@ -178,8 +178,9 @@ public final class PointWriter {
       Arrival(header: header, builder: builder, base: try bases.volume(for: header)))
   }
 
-  /// What the base has at a segment. A base that is damaged is done without, unless the stream
-  /// was made against it.
+  /// What the base has at a segment.
+  ///
+  /// A base that is damaged is done without, unless the stream was made against it.
   private func base(
     of volume: Int, _ index: UInt64, _ count: Int, _ warn: (String) -> Void
   ) throws -> MapTarget? {
@@ -275,7 +276,7 @@ public final class PointWriter {
           "reference at byte \(reference.place): chunk \(reference.id) is not in the repository")
       }
     }
-    if unindexed >= PointWriter.indexStep { try writeIndex() }
+    if unindexed >= options.indexStep { try writeIndex() }
   }
 
   /// Stores bytes that are no segment.
@@ -317,8 +318,10 @@ public final class PointWriter {
     unindexed = 0
     guard !new.isEmpty else { return }
     try session.flush()
+    let old = context.index.mergeable()
     let bytes = IndexTable.build(
-      new.map { (PackInfo(id: $0.id, size: $0.size), $0.entries) }, superseded: [])
+      new.map { (PackInfo(id: $0.id, size: $0.size), $0.entries) } + old.packs,
+      superseded: old.names)
     let name = Layout.index(SHA256.digest(of: bytes))
     let object = try session.stage()
     try Repository.write(bytes, object, name)
@@ -326,7 +329,7 @@ public final class PointWriter {
     try session.flush()
     // The table is mapped from the file: what has been stored takes no memory.
     context.index.add(
-      try IndexTable(try repository.store.open(name), name: name, isTrusted: true))
+      try IndexTable(try repository.store.open(name), name: name))
     context.claims.clear()
     usedPacks.formUnion(new.map(\.id))
   }

@@ -74,8 +74,9 @@ public final class Repository: Sendable {
     }
   }
 
-  /// The names of all points, oldest first. A point whose file is gone counts while its copy is
-  /// there.
+  /// The names of all points, oldest first.
+  ///
+  /// A point whose file is gone counts while its copy is there.
   public func pointNames() throws -> [PointName] {
     var names: Set<PointName> = []
     for folder in ["points", "copies"] {

@@ -8,7 +8,9 @@ public final class RestoreFeed: VolumeFeed {
   public struct Selection: Sendable {
     /// The volume's number in the point.
     public let volume: Int
-    /// A range that lies inside the volume; nil for all. The rest reads as zero.
+    /// A range that lies inside the volume; nil for all.
+    ///
+    /// The rest reads as zero.
     public let range: Range<UInt64>?
 
     public init(volume: Int, range: Range<UInt64>? = nil) {

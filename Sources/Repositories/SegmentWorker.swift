@@ -241,4 +241,3 @@ final class SegmentWorker: @unchecked Sendable {
     return id
   }
 }
-

@@ -86,8 +86,9 @@ public final class StreamWriter {
     try flush()
   }
 
-  /// Ends the stream. Call it only when everything before went well, the seal of the own input
-  /// included.
+  /// Ends the stream.
+  ///
+  /// Call it only when everything before went well, the seal of the own input included.
   ///
   /// - Parameter missing: What could not be read of the source; empty means complete.
   public func seal(missing: [String]) throws(SystemError) {

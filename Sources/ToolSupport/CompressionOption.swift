@@ -11,7 +11,8 @@ public enum CompressionOption {
       if let level = Int(parts[1]), ZstdCompressor.levels.contains(level) { return level }
     }
     throw Failure(
-      .usage, "--compress \(text): not zstd, zstd:1 to zstd:\(ZstdCompressor.levels.upperBound) "
+      .usage,
+      "--compress \(text): not zstd, zstd:1 to zstd:\(ZstdCompressor.levels.upperBound) "
         + "or none")
   }
 }

@@ -28,10 +28,11 @@ public enum Console {
     try result(try encode(value))
   }
 
-  /// JSON text with sorted keys.
+  /// JSON text with sorted keys in snake case.
   public static func encode(_ value: some Encodable) throws(Failure) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     do {
       return String(decoding: try encoder.encode(value), as: UTF8.self)
     } catch {
@@ -46,7 +47,7 @@ public enum Console {
   }
 
   private struct Report: Encodable {
-    let message_type: String
+    let messageType: String
     let tool: String
     let status: Int32?
     let message: String
@@ -57,7 +58,7 @@ public enum Console {
   static func complain(_ failure: Failure) {
     if wantsJSON {
       let report = Report(
-        message_type: "error", tool: toolName, status: failure.status.rawValue,
+        messageType: "error", tool: toolName, status: failure.status.rawValue,
         message: failure.message, hint: failure.hint)
       if let text = try? encode(report) {
         do { try FileDescriptor.standardError.write(text + "\n") } catch {}

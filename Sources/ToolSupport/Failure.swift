@@ -1,5 +1,5 @@
-internal import Bytes
 internal import Blocks
+internal import Bytes
 internal import Platform
 internal import Reading
 internal import Repositories

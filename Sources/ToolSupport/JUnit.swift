@@ -23,7 +23,8 @@ public enum JUnit {
     let failed = cases.filter { $0.problem != nil }.count
     var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
     text += "<testsuites tests=\"\(cases.count)\" failures=\"\(failed)\">\n"
-    text += "<testsuite name=\"\(escape(suite))\" tests=\"\(cases.count)\" failures=\"\(failed)\">\n"
+    text +=
+      "<testsuite name=\"\(escape(suite))\" tests=\"\(cases.count)\" failures=\"\(failed)\">\n"
     for item in cases {
       let name = "<testcase classname=\"\(escape(suite))\" name=\"\(escape(item.name))\""
       if let problem = item.problem {

@@ -11,7 +11,8 @@ public struct OutputOptions: ParsableArguments {
   public var verbose = false
 
   @Option(
-    help: ArgumentHelp("Write a line of progress to this descriptor every second.", valueName: "fd"))
+    help: ArgumentHelp("Write a line of progress to this descriptor every second.", valueName: "fd")
+  )
   public var progress: Int32?
 
   public init() {}

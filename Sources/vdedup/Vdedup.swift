@@ -41,7 +41,9 @@ struct Vdedup: Tool {
   var output: OutputOptions
 
   func validate() throws {
-    if repository != nil, known != nil { throw ValidationError("-r and --known exclude each other") }
+    if repository != nil, known != nil {
+      throw ValidationError("-r and --known exclude each other")
+    }
   }
 
   func run() throws {
@@ -50,17 +52,19 @@ struct Vdedup: Tool {
       try Deduplicator(try receiver(), level: level)
     }
     for warning in deduplicator.warnings { Console.warn(warning) }
-    try StreamStage.run(output, header: { warnIfCutOtherwise($0, deduplicator) }) { feed in
-      let identified = LoadAhead(feed, workers: processorCount(), window: 6) {
-        try deduplicator.identify($0)
-      }
-      let decided = Stepped(identified) { deduplicator.decide($0) }
-      // Without compression this only counts; that is no work for threads.
-      if level == nil { return Stepped(decided) { try deduplicator.compress($0) } }
-      return LoadAhead(decided, workers: processorCount(), window: 6) {
-        try deduplicator.compress($0)
-      }
-    }
+    try StreamStage.run(
+      output, header: { warnIfCutOtherwise($0, deduplicator) },
+      transform: { feed in
+        let identified = LoadAhead(feed, workers: processorCount(), window: 6) {
+          try deduplicator.identify($0)
+        }
+        let decided = Stepped(identified) { deduplicator.decide($0) }
+        // Without compression this only counts; that is no work for threads.
+        if level == nil { return Stepped(decided) { try deduplicator.compress($0) } }
+        return LoadAhead(decided, workers: processorCount(), window: 6) {
+          try deduplicator.compress($0)
+        }
+      })
     if stats { try tell(deduplicator.counts) }
   }
 
@@ -78,19 +82,19 @@ struct Vdedup: Tool {
   }
 
   private struct Report: Encodable {
-    let message_type = "stats"
+    let messageType = "stats"
     let chunks: UInt64
     let bytes: UInt64
-    let new_chunks: UInt64
-    let new_bytes: UInt64
-    let sent_bytes: UInt64
+    let newChunks: UInt64
+    let newBytes: UInt64
+    let sentBytes: UInt64
   }
 
   private func tell(_ counts: Deduplicator.Counts) throws(Failure) {
     if json {
       let report = Report(
-        chunks: counts.chunks, bytes: counts.bytes, new_chunks: counts.newChunks,
-        new_bytes: counts.newBytes, sent_bytes: counts.sentBytes)
+        chunks: counts.chunks, bytes: counts.bytes, newChunks: counts.newChunks,
+        newBytes: counts.newBytes, sentBytes: counts.sentBytes)
       let text = try Console.encode(report)
       try naming("stderr") { try FileDescriptor.standardError.write(text + "\n") }
       return

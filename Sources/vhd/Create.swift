@@ -37,7 +37,9 @@ struct Create: Tool {
   func validate() throws {
     if rawInput != (size != nil) { throw ValidationError("--raw-input and --size belong together") }
     if rawInput, !sources.isEmpty { throw ValidationError("--raw-input reads stdin, not a source") }
-    if let size, ByteSize.parse(size) == nil { throw ValidationError("--size: '\(size)' is no size") }
+    if let size, ByteSize.parse(size) == nil {
+      throw ValidationError("--size: '\(size)' is no size")
+    }
     if image.type == .raw { throw ValidationError("--type: raw is what vhd convert can make") }
   }
 

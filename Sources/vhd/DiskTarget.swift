@@ -23,6 +23,7 @@ final class FixedFile: DiskTarget {
   ///   - size: The disk's size in bytes.
   ///   - footer: What goes behind it.
   ///   - isFlushed: Whether the file is flushed at the end.
+  /// - Throws: When the file system takes no file of that size.
   init(_ file: FileDescriptor, size: UInt64, footer: VHDFooter?, isFlushed: Bool) throws {
     self.file = file
     self.size = size

@@ -66,6 +66,7 @@ final class ImageOutput {
   ///   - path: A file's path, or `-` for stdout.
   ///   - force: Whether a file that is there already may be replaced.
   ///   - plan: How the image is to be.
+  /// - Throws: When the output cannot or must not be written.
   init(_ path: String, force: Bool, _ plan: ImagePlan) throws(Failure) {
     self.force = force
     self.plan = plan
@@ -80,10 +81,10 @@ final class ImageOutput {
     guard let status = try naming(path, { try Files.status(path) }) else { return }
     guard status.kind == .regular else {
       throw Failure(
-        .usage, "\(path): is there and no file", hint: "-o - writes to stdout, wherever that goes")
+        .usage, "\(path): not a file", hint: "write to stdout, wherever that goes")
     }
     guard force else {
-      throw Failure(.failed, "\(path): is there already", hint: "--force replaces it")
+      throw Failure(.usage, "\(path): exists", hint: "--force replaces it")
     }
   }
 
@@ -110,7 +111,7 @@ final class ImageOutput {
     switch plan.type {
     case .raw, .fixed:
       let footer = plan.type == .raw ? nil : try footer(.fixed, size)
-      if let file { 
+      if let file {
         return try FixedFile(file, size: size, footer: footer, isFlushed: atomic != nil)
       }
       return OrderedTarget(.standardOutput, size: size, footer: footer)
@@ -170,7 +171,11 @@ final class ImageOutput {
 
 /// A file without a name, gone when the process is.
 enum SpoolFile {
+  /// Makes one.
+  ///
   /// - Parameter folder: Where; nil takes `TMPDIR`, or `/tmp` without it.
+  /// - Returns: The open file.
+  /// - Throws: When the folder does not take it.
   static func open(in folder: String?) throws -> FileDescriptor {
     let folder = folder ?? ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
     let path = "\(folder)/vhd-\(Hex.text(try Random.bytes(8))).spool"

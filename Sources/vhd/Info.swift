@@ -28,20 +28,20 @@ struct ImageReport: Encodable {
   let format: String
   let type: String
   let size: UInt64
-  let file_size: UInt64
+  let fileSize: UInt64
   let creator: String?
   let created: String?
   let identifier: String?
   let geometry: String?
-  let geometry_size: UInt64?
-  let block_size: UInt32?
+  let geometrySize: UInt64?
+  let blockSize: UInt32?
   let blocks: Int?
-  let allocated_blocks: Int?
+  let allocatedBlocks: Int?
 
   init(_ path: String) throws {
     let source = try InputFile(path)
     file = path
-    file_size = source.size
+    fileSize = source.size
     let image = try DiskFormats.open(source)
     format = Swift.type(of: image).name
     size = image.size
@@ -55,10 +55,10 @@ struct ImageReport: Encodable {
     created = footer.map { Clock.text($0.created) }
     identifier = footer.map { ImageReport.identifier($0.identifier) }
     geometry = footer.map { "\($0.geometry)" }
-    geometry_size = footer.map { $0.geometry.byteCount }
-    block_size = vhd?.header?.blockByteCount
+    geometrySize = footer.map { $0.geometry.byteCount }
+    blockSize = vhd?.header?.blockByteCount
     blocks = vhd?.header == nil ? nil : vhd?.blockCount
-    allocated_blocks = vhd?.header == nil ? nil : vhd?.allocatedBlockCount
+    allocatedBlocks = vhd?.header == nil ? nil : vhd?.allocatedBlockCount
   }
 
   /// The bytes in the order in which they are kept, grouped as usual.
@@ -73,16 +73,17 @@ struct ImageReport: Encodable {
       "file: \(file)",
       "type: \(type)",
       "size: \(size) bytes (\(ByteSize.text(size)))",
-      "file size: \(file_size) bytes",
+      "file size: \(fileSize) bytes",
     ]
     if let creator { lines.append("creator: \(creator)") }
     if let created { lines.append("created: \(created)") }
     if let identifier { lines.append("identifier: \(identifier)") }
-    if let geometry, let geometry_size {
-      lines.append("geometry: \(geometry) (\(geometry_size) bytes)")
+    if let geometry, let geometrySize {
+      lines.append("geometry: \(geometry) (\(geometrySize) bytes)")
     }
-    if let block_size, let blocks, let allocated_blocks {
-      lines.append("blocks: \(allocated_blocks) of \(blocks), \(ByteSize.text(UInt64(block_size))) each")
+    if let blockSize, let blocks, let allocatedBlocks {
+      lines.append(
+        "blocks: \(allocatedBlocks) of \(blocks), \(ByteSize.text(UInt64(blockSize))) each")
     }
     return lines.joined(separator: "\n")
   }

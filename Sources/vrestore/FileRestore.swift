@@ -37,7 +37,8 @@ struct FileRestore {
     case .blockDevice?: try toDevice(feed, subject)
     case nil, .regular?: try toFile(feed, subject)
     default:
-      throw Failure(.usage, "\(path): neither a file nor a block device", hint: "for a pipe use --raw")
+      throw Failure(
+        .usage, "\(path): neither a file nor a block device", hint: "for a pipe use --raw")
     }
   }
 
@@ -52,7 +53,8 @@ struct FileRestore {
     let free = try naming(path) { try file.file.freeBytes() }
     guard free >= dataBytes else {
       throw Failure(
-        .failed, "\(path): \(ByteSize.text(dataBytes)) are needed, "
+        .failed,
+        "\(path): \(ByteSize.text(dataBytes)) are needed, "
           + "but only \(ByteSize.text(free)) are free")
     }
     let sink = SparseFile(file.file, isZero: true)

@@ -73,7 +73,8 @@ struct Vrestore: Tool {
     }
     let loaded = LoadAhead(feed, workers: processorCount(), window: 6)
     if !stored.point.complete {
-      Console.warn("\(selector): parts of the source were missing when it was made; see vstore show")
+      Console.warn(
+        "\(selector): parts of the source were missing when it was made; see vstore show")
     }
     try deliver(loaded, feed, stored.point, selections)
     if !stored.point.complete { leave(.incomplete) }
@@ -122,9 +123,13 @@ struct Vrestore: Tool {
       return nil
     }
     let size = point.volumes[number].size
-    return [.init(volume: number, range: try range.map { text throws(Failure) in
-      try Vrestore.parse(text, size: size)
-    })]
+    return [
+      .init(
+        volume: number,
+        range: try range.map { text throws(Failure) in
+          try Vrestore.parse(text, size: size)
+        })
+    ]
   }
 
   /// Reads `START:LENGTH`.

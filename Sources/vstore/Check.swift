@@ -45,20 +45,20 @@ struct Check: Tool {
   }
 
   private struct Finding: Encodable {
-    let message_type = "finding"
+    let messageType = "finding"
     let severity: String
     let file: String
     let problem: String
   }
 
   private struct Summary: Encodable {
-    let message_type = "summary"
+    let messageType = "summary"
     let damaged: Int
     let notes: Int
     let packs: Int
     let chunks: Int
     let points: Int
-    let read_bytes: UInt64
+    let readBytes: UInt64
     let seconds: Double
   }
 
@@ -104,7 +104,7 @@ struct Check: Tool {
       try Console.result(
         json: Summary(
           damaged: damages.count, notes: notes.count, packs: checker.packCount,
-          chunks: checker.chunkCount, points: checker.pointCount, read_bytes: checker.readBytes,
+          chunks: checker.chunkCount, points: checker.pointCount, readBytes: checker.readBytes,
           seconds: progress.elapsed))
     } else if !output.quiet {
       let read = checker.readBytes > 0 ? ", \(ByteSize.text(checker.readBytes)) read" : ""

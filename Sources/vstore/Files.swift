@@ -5,7 +5,8 @@ internal import ToolSupport
 
 /// Where a small file goes: a name, or stdout.
 struct FileOutput: ParsableArguments {
-  @Option(name: .shortAndLong, help: ArgumentHelp("The file to write; - is stdout.", valueName: "file"))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The file to write; - is stdout.", valueName: "file"))
   var output: String
 
   @Flag(help: "Replace an existing file.")
@@ -86,7 +87,7 @@ struct RepairIndex: Tool {
   var json = false
 
   private struct Report: Encodable {
-    let message_type = "repair-index"
+    let messageType = "repair-index"
     let packs: Int
     let removed: [String]
   }

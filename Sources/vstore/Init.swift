@@ -22,7 +22,7 @@ struct Init: Tool {
   var json = false
 
   private struct Report: Encodable {
-    let message_type = "init"
+    let messageType = "init"
     let id: String
     let repository: String
   }

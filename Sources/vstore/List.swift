@@ -18,7 +18,7 @@ struct List: Tool {
   var json = false
 
   private struct Report: Encodable {
-    let message_type = "point"
+    let messageType = "point"
     let id: String
     let sequence: UInt64
     let name: String
@@ -26,7 +26,7 @@ struct List: Tool {
     let host: String
     let complete: Bool
     let bytes: UInt64
-    let added_bytes: UInt64
+    let addedBytes: UInt64
     let volumes: [String]
   }
 
@@ -48,7 +48,7 @@ struct List: Tool {
     return Report(
       id: "\(stored.name.id)", sequence: stored.name.sequence, name: point.name, time: point.time,
       host: point.host, complete: point.complete,
-      bytes: point.volumes.reduce(0) { $0 + $1.size }, added_bytes: point.addedBytes,
+      bytes: point.volumes.reduce(0) { $0 + $1.size }, addedBytes: point.addedBytes,
       volumes: point.volumes.map(\.name))
   }
 

@@ -114,15 +114,15 @@ struct Put: Tool {
   }
 
   private struct Report: Encodable {
-    let message_type = "put"
+    let messageType = "put"
     let id: String
     let name: String
     let time: String
     let complete: Bool
     let bytes: UInt64
-    let added_bytes: UInt64
-    let added_chunks: UInt64
-    let unchanged_segments: UInt64
+    let addedBytes: UInt64
+    let addedChunks: UInt64
+    let unchangedSegments: UInt64
     let seconds: Double
   }
 
@@ -140,8 +140,8 @@ struct Put: Tool {
       try Console.result(
         json: Report(
           id: "\(result.name.id)", name: point.name, time: point.time, complete: point.complete,
-          bytes: bytes, added_bytes: point.addedBytes, added_chunks: point.addedChunks,
-          unchanged_segments: result.unchangedSegments, seconds: progress.elapsed))
+          bytes: bytes, addedBytes: point.addedBytes, addedChunks: point.addedChunks,
+          unchangedSegments: result.unchangedSegments, seconds: progress.elapsed))
     } else {
       try Console.result("\(result.name.id)")
     }

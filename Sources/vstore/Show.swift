@@ -18,7 +18,7 @@ struct Show: Tool {
   var json = false
 
   private struct Report: Encodable {
-    let message_type = "point"
+    let messageType = "point"
     let id: String
     let point: RecoveryPoint
   }

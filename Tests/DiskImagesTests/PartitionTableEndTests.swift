@@ -79,7 +79,8 @@ struct PartitionTableEndTests {
     #expect(
       PartitionTableEnd.plan(start.span, growingTo: (sectors + 2048) * 512)
         == .stuck("its header or its entries are damaged"))
-    #expect(PartitionTableEnd.plan([UInt8](repeating: 0, count: 8192).span, growingTo: 1 << 20) == .none)
+    #expect(
+      PartitionTableEnd.plan([UInt8](repeating: 0, count: 8192).span, growingTo: 1 << 20) == .none)
   }
 
   @Test func `no damage of the table traps`() {
@@ -91,7 +92,9 @@ struct PartitionTableEndTests {
       // With the checksum computed anew, so that the fields are looked at.
       for index in 528..<532 { start[index] = 0 }
       let sum = CRC32.of(start[512..<604])
-      for index in 0..<4 { start[528 + index] = UInt8(truncatingIfNeeded: sum >> UInt32(index * 8)) }
+      for index in 0..<4 {
+        start[528 + index] = UInt8(truncatingIfNeeded: sum >> UInt32(index * 8))
+      }
       _ = PartitionTableEnd.plan(start.span, growingTo: 20_000 * 512)
     }
     for count in [0, 100, 511, 512, 600, 1024, 5000, whole.count - 1] {

@@ -47,7 +47,8 @@ struct VHDDamageTests {
     }
   }
 
-  @Test func `every flipped byte of a structure is refused or reads the same, and is found`() throws {
+  @Test func `every flipped byte of a structure is refused or reads the same, and is found`() throws
+  {
     for (name, file) in try VHDDamageTests.files() {
       var places = Array(file.count - 512..<file.count)
       if name == "dynamic" { places += 0..<2048 }
@@ -152,7 +153,8 @@ struct VHDDamageTests {
     ("block size", 32, [0x80, 0, 0, 0]), ("parent identifier", 40, [1]),
     ("parent timestamp", 56, [1]), ("reserved", 60, [1]), ("parent name", 64, [1]),
     ("locator", 576, Array("W2ru".utf8)), ("locator", 767, [1]), ("reserved", 768, [1]),
-    ("reserved", 1023, [1]), ("entry", 1024, [0, 0, 0, 0]), ("entry", 1024, [0, 0, 0, 6]), ("entry", 1024, [0, 0, 0, 4]), ("entry", 1024, [0, 0, 0, 8]),
+    ("reserved", 1023, [1]), ("entry", 1024, [0, 0, 0, 0]), ("entry", 1024, [0, 0, 0, 6]),
+    ("entry", 1024, [0, 0, 0, 4]), ("entry", 1024, [0, 0, 0, 8]),
     ("entry", 1024, [0xff, 0xff, 0xff, 0xff]), ("entry", 1024, [0x7f, 0, 0, 0]),
     ("entry", 1028, [0, 0, 0, 15]), ("padding", 1036, [0]), ("padding", 1535, [1]),
   ]

@@ -3,8 +3,8 @@ import DiskImages
 import Testing
 
 struct VHDFooterTests {
-  /// Sizes with what the specification's algorithm gives, and the checksum of the whole footer as an independent
-  /// program computed it.
+  /// Sizes with what the specification's algorithm gives, and the checksum of the whole footer as
+  /// an independent program computed it.
   static let golden: [(size: UInt64, geometry: VHDGeometry, checksum: UInt32)] = [
     (1 << 20, VHDGeometry(cylinders: 30, heads: 4, sectors: 17), 0xffff_f105),
     (10 << 20, VHDGeometry(cylinders: 301, heads: 4, sectors: 17), 0xffff_efd5),
@@ -30,7 +30,8 @@ struct VHDFooterTests {
   }
 
   @Test func `the geometry that is written never tells a smaller size`() {
-    for sectors in [2, 2048, 2049, 20480, 1_032_192, 266_338_304, 266_338_305, 1 << 36] as [UInt64] {
+    for sectors in [2, 2048, 2049, 20480, 1_032_192, 266_338_304, 266_338_305, 1 << 36] as [UInt64]
+    {
       let geometry = VHDGeometry(writtenFor: sectors * 512)
       #expect(geometry == .most || geometry.byteCount == sectors * 512)
     }

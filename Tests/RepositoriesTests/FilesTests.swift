@@ -126,7 +126,8 @@ struct FilesTests {
 
   // MARK: Config
 
-  @Test func `every truncation and flip of the config is refused or made good by its copy`() throws {
+  @Test func `every truncation and flip of the config is refused or made good by its copy`() throws
+  {
     let test = try TestRepository()
     let config = try test.open().config
     let whole = try test.bytes("config")
@@ -147,8 +148,9 @@ struct FilesTests {
 
   @Test func `parameters out of bounds are refused`() throws {
     let line = String(
-      decoding: try RepositoryConfig(chunking: .standard, level: 1).fileBytes(), as: UTF8.self)
-      .split(separator: "\n")[0]
+      decoding: try RepositoryConfig(chunking: .standard, level: 1).fileBytes(), as: UTF8.self
+    )
+    .split(separator: "\n")[0]
     func complaint(_ old: String, _ new: String) throws -> String {
       let text = line.replacing(old, with: new)
       try #require(text != line, "\(old)")
@@ -211,7 +213,8 @@ struct FilesTests {
     #expect(name.description == "0000000012-\(id)")
     #expect(PointName(sequence: 12_345_678_901, id: digest(1)).description == "12345678901-\(id)")
     for text in [
-      "", "-", "12-\(id)", "00000000012-\(id)", "0000000012-\(id)0", "0000000012-\(id.uppercased())x",
+      "", "-", "12-\(id)", "00000000012-\(id)", "0000000012-\(id)0",
+      "0000000012-\(id.uppercased())x",
       "+000000012-\(id)", "0000000012-", "0000000012\(id)", "0000000012-\(id)-",
     ] {
       #expect(PointName(text) == nil, "\(text)")

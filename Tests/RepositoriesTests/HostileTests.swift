@@ -138,7 +138,8 @@ struct HostileTests {
     #expect(try complaint("\"root\":\"", "\"root\":\"0").contains("makes no sense"))
     #expect(try complaint("\"format\":1", "\"format\":2").contains("point format 2"))
     #expect(try complaint("\"sequence\":1", "\"sequence\":7").contains("its sequence is 7"))
-    let empty = "{\"bytes\":{},\"fields\":{},\"hole\":\"zero\",\"levels\":3,\"name\":\"v\","
+    let empty =
+      "{\"bytes\":{},\"fields\":{},\"hole\":\"zero\",\"levels\":3,\"name\":\"v\","
       + "\"sectorSize\":512,\"size\":72057594037927936}"
     let many = Array(repeating: empty.replacing("\"levels\":3", with: "\"levels\":4"), count: 300)
     #expect(

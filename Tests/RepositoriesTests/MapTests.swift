@@ -81,7 +81,8 @@ struct MapTests {
         let id = digest(noise.next(), noise.next(), noise.next())
         let fingerprint = noise.below(2) == 0 ? nil : UInt128(noise.next()) << 64 | 5
         let length = min(left, 1 + noise.next() % 3)
-        result.append(Stretch(first: first, count: length, target: .node(id, fingerprint: fingerprint)))
+        result.append(
+          Stretch(first: first, count: length, target: .node(id, fingerprint: fingerprint)))
         first += length
       } else {
         // Longer ones are rarer.
@@ -221,7 +222,8 @@ struct MapTests {
     let seed = freshSeed()
     var noise = Noise(seed)
     for turn in 0..<2000 {
-      let bytes = [UInt8(1 + noise.below(2)), 0, 0, 0, UInt8(noise.below(4)), 0, 0, 0]
+      let bytes =
+        [UInt8(1 + noise.below(2)), 0, 0, 0, UInt8(noise.below(4)), 0, 0, 0]
         + noise.bytes(noise.below(200))
       #expect(!isLeaf(bytes) && !isInner(bytes), "seed \(seed), turn \(turn)")
     }

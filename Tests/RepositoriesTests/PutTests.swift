@@ -14,10 +14,12 @@ import Testing
 struct PutTests {
   private static let step = Segment.byteCount
 
-  @Test(arguments: [
-    (ChunkingParameters.Mode.aligned, 65536, 1), (.aligned, 16384, nil), (.fixed, 1 << 20, 3),
-    (.fixed, 4096, nil), (.rolling, 65536, 1),
-  ])
+  static let ways: [(ChunkingParameters.Mode, Int, Int?)] = [
+    (.aligned, 65536, 1), (.aligned, 16384, nil), (.fixed, 1 << 20, 3), (.fixed, 4096, nil),
+    (.rolling, 65536, 1),
+  ]
+
+  @Test(arguments: ways)
   func `a disk comes back byte for byte`(
     mode: ChunkingParameters.Mode, size: Int, level: Int?
   ) throws {
@@ -181,7 +183,8 @@ struct PutTests {
     try test.put(content)
     let repository = try test.open()
     let stored = try repository.resolve("web")
-    for range in [0..<1, 4095..<4097, Self.step - 1..<Self.step + 1, 3 * Self.step..<5 * Self.step] {
+    for range in [0..<1, 4095..<4097, Self.step - 1..<Self.step + 1, 3 * Self.step..<5 * Self.step]
+    {
       let wanted = UInt64(range.lowerBound)..<UInt64(range.upperBound)
       let feed = try RestoreFeed(
         repository, stored, selections: [.init(volume: 0, range: wanted)])

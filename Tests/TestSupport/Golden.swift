@@ -5,7 +5,9 @@ public enum Golden {
   public static let folder =
     Files.folder(of: Files.folder(of: Files.folder(of: #filePath))) + "/Tests/golden"
 
-  /// The bytes of a golden file. With VPIPE_MAKE_GOLDENS set, one that is missing is made.
+  /// The bytes of a golden file.
+  ///
+  /// With VPIPE_MAKE_GOLDENS set, one that is missing is made.
   public static func bytes(_ name: String, make: () throws -> [UInt8]) throws -> [UInt8] {
     let path = "\(folder)/\(name)"
     if Environment.value("VPIPE_MAKE_GOLDENS") != nil, try Files.status(path) == nil {

@@ -91,7 +91,8 @@ struct TidyTests {
   func `nothing is left to do`(folder: String) throws {
     let marks: Set<String> = ["TO" + "DO", "FIX" + "ME", "XX" + "X"]
     for file in try Tree.swiftFiles(folder) {
-      for (number, line) in file.lines.enumerated() where !marks.isDisjoint(with: Tree.words(line)) {
+      for (number, line) in file.lines.enumerated() where !marks.isDisjoint(with: Tree.words(line))
+      {
         Issue.record("\(file.name):\(number + 1): \(line)")
       }
     }

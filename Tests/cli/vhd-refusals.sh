@@ -9,10 +9,10 @@ length=$(size disk.raw)
 
 # A target that is there already.
 echo old >there.vhd
-fails 2 vhd create -o there.vhd <stream
-says 'there.vhd: is there already' 'hint: --force replaces it'
+fails 64 vhd create -o there.vhd <stream
+says 'there.vhd: exists' 'hint: --force replaces it'
 is "$(cat there.vhd)" old
-fails 2 vhd convert disk.raw there.vhd
+fails 64 vhd convert disk.raw there.vhd
 is "$(cat there.vhd)" old
 vhd create --force -o there.vhd <stream
 vhd check there.vhd
@@ -36,7 +36,7 @@ mkdir folder
 mkfifo fifo
 for name in folder fifo /dev/null; do
   fails 64 vhd create -o $name --force <stream
-  says "$name: is there and no file"
+  says "$name: not a file"
 done
 fails 2 vhd create -o missing/disk.vhd <stream
 says 'missing/disk.vhd: '

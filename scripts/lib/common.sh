@@ -38,7 +38,7 @@ misused() {
 
 # usage: the comment at the head of the script.
 usage() {
-  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  sed -n '2,${/^# shellcheck/q;/^[^#]/q;s/^# \{0,1\}//p}' "$0"
 }
 
 # has NEED: whether the machine has it.

@@ -33,7 +33,8 @@ public enum AzureRules {
     list.expect(
       size % unit == 0, at: 48, "Azure takes multiples of 1 MiB, this disk has \(size) bytes")
     list.expect(
-      size >= leastSize, at: 48, "Azure takes disks from \(leastSize) bytes on, this one has \(size)")
+      size >= leastSize, at: 48,
+      "Azure takes disks from \(leastSize) bytes on, this one has \(size)")
     list.expect(
       size <= mostSize, at: 48, "Azure takes disks up to \(mostSize) bytes, this one has \(size)")
     list.expect(

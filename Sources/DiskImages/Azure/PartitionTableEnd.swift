@@ -51,6 +51,7 @@ public struct PartitionTableEnd: Equatable, Sendable {
   /// - Parameters:
   ///   - start: The disk's first bytes, at most `startByteCount`.
   ///   - size: The size that the disk will have, in bytes.
+  /// - Returns: What to put where.
   public static func plan(_ start: Span<UInt8>, growingTo size: UInt64) -> Plan {
     for unit in [512, 4096] as [UInt64] {
       guard let header = slice(start, unit, unit), header.starts(with: Array("EFI PART".utf8))
@@ -64,12 +65,13 @@ public struct PartitionTableEnd: Equatable, Sendable {
     return .none
   }
 
-  /// Whether the backup lies where the disk ends; nil when the disk has no sound GPT.
+  /// Whether the backup lies where the disk ends.
   ///
   /// - Parameters:
   ///   - start: The disk's first bytes.
   ///   - last: The disk's last bytes, a multiple of 4,096 of them.
   ///   - size: The disk's size in bytes.
+  /// - Returns: Whether it does; nil when the disk has no sound GPT.
   public static func isInPlace(
     _ start: Span<UInt8>, last: Span<UInt8>, size: UInt64
   ) -> Bool? {

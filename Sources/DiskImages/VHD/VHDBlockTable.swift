@@ -22,6 +22,7 @@ struct VHDBlockTable: Sendable {
   ///   - header: Has been found to be sound: the table lies in the file and below the limit.
   ///   - size: The disk's size in bytes.
   ///   - end: Where the file's footer starts.
+  /// - Throws: When the file cannot be read.
   init(
     of source: any BlockSource, _ header: VHDDynamicHeader, size: UInt64, end: UInt64
   ) throws {
@@ -70,9 +71,12 @@ struct VHDBlockTable: Sendable {
     return sectors
   }
 
-  /// What is wrong with where the blocks lie, at most `limit` findings.
+  /// What is wrong with where the blocks lie.
   ///
-  /// - Parameter regions: What else lies in the file, ascending, with names.
+  /// - Parameters:
+  ///   - regions: What else lies in the file, ascending, with names.
+  ///   - limit: The most findings that are wanted.
+  /// - Returns: A finding for each block that lies wrongly.
   func findings(
     _ regions: [(range: Range<UInt64>, name: String)], limit: Int
   ) -> [Finding] {

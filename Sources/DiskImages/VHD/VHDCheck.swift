@@ -105,7 +105,8 @@ public struct VHDCheck {
   private mutating func checkDynamic(_ footer: VHDFooter) throws {
     if footer.kind == .differencing {
       findings.append(
-        Finding(.note, "VHD footer", at: place + 60, "the parent of a differencing disk is not read"))
+        Finding(
+          .note, "VHD footer", at: place + 60, "the parent of a differencing disk is not read"))
     }
     let header: VHDDynamicHeader
     do {
@@ -147,9 +148,11 @@ public struct VHDCheck {
     let end = header.tableOffset + header.tableByteCount
     let rest = try source.bytes(Int(end - start), at: start) ?? []
     // Disk2vhd fills up with zeros, the others with ones.
-    if let first = rest.first, rest.contains(where: { $0 != first }) || first != 0 && first != 0xff {
+    if let first = rest.first, rest.contains(where: { $0 != first }) || first != 0 && first != 0xff
+    {
       findings.append(
-        Finding(.problem, "VHD block table", at: start, "what follows the last entry is no padding"))
+        Finding(.problem, "VHD block table", at: start, "what follows the last entry is no padding")
+      )
     }
   }
 

@@ -74,6 +74,7 @@ extension VHDDynamicHeader {
   /// - Parameters:
   ///   - bytes: 1,024 bytes.
   ///   - offset: Their place in the file, in bytes.
+  /// - Throws: When the signature is missing or the bytes are too few.
   public init(parsing bytes: Span<UInt8>, at offset: UInt64) throws(FormatError) {
     var cursor = ByteCursor(bytes, of: "VHD dynamic header", at: offset, .big)
     try cursor.expect("cxsparse")

@@ -115,6 +115,7 @@ extension VHDFooter {
   /// - Parameters:
   ///   - bytes: 512 bytes.
   ///   - offset: Their place in the file, in bytes.
+  /// - Throws: When the signature is missing or the bytes are too few.
   public init(parsing bytes: Span<UInt8>, at offset: UInt64) throws(FormatError) {
     var cursor = ByteCursor(bytes, of: "VHD footer", at: offset, .big)
     try cursor.expect("conectix")

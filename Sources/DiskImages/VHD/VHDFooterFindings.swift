@@ -10,6 +10,7 @@ extension VHDFooter {
   ///   - base: The footer's place in the file, in bytes.
   ///   - structure: What to call it.
   ///   - now: Seconds since 1970, to tell times that lie in the future.
+  /// - Returns: What is wrong, and what is worth knowing.
   func findings(at base: UInt64, structure: String = "VHD footer", now: Int64? = nil) -> [Finding] {
     var list = FindingList(structure, at: base)
     let computed = computedChecksum
@@ -129,8 +130,9 @@ public enum VHDLimits {
   public static let dynamicSize: UInt64 = 2040 << 30
   /// The largest fixed disk that is written.
   public static let fixedSize: UInt64 = 64 << 40
-  /// The most blocks of a dynamic disk: the table then takes 64 MiB of memory. 2,040 GiB in blocks
-  /// of 128 KiB stay below it.
+  /// The most blocks of a dynamic disk.
+  ///
+  /// The table then takes 64 MiB of memory; 2,040 GiB in blocks of 128 KiB stay below it.
   public static let entryCount: UInt64 = 1 << 24
   /// The largest block; Hyper-V makes 512 KiB and 2 MiB.
   public static let blockByteCount: UInt64 = 256 << 20

@@ -6,6 +6,7 @@ extension VHDDynamicHeader {
   ///   - base: The header's place in the file, in bytes.
   ///   - footer: The disk's footer.
   ///   - fileByteCount: The file's length up to its footer.
+  /// - Returns: What is wrong, and what is worth knowing.
   func findings(at base: UInt64, footer: VHDFooter, fileByteCount: UInt64) -> [Finding] {
     var list = FindingList("VHD dynamic header", at: base)
     let computed = computedChecksum
@@ -52,7 +53,8 @@ extension VHDDynamicHeader {
     list.expect(
       tableOffset % 512 == 0, at: 16, "table offset \(tableOffset) is not at a sector's start")
     list.expect(
-      tableOffset <= fileByteCount && tableByteCount <= fileByteCount - min(tableOffset, fileByteCount),
+      tableOffset <= fileByteCount
+        && tableByteCount <= fileByteCount - min(tableOffset, fileByteCount),
       .refusal, at: 16, "the table at \(tableOffset) goes beyond the file's end")
   }
 

@@ -25,6 +25,7 @@ public struct VHDDynamicLayout: Sendable {
   /// - Parameters:
   ///   - size: The disk's size in bytes, a multiple of 512.
   ///   - blockByteCount: A power of two.
+  /// - Throws: When the disk is too large.
   public init(size: UInt64, blockByteCount: UInt32) throws(FormatError) {
     let block = UInt64(blockByteCount)
     precondition(size % 512 == 0 && block >= 512 && block & (block - 1) == 0)
