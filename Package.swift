@@ -123,7 +123,7 @@ let package = Package(
         "Repositories", "TestSupport",
       ]),
 
-    tests("DiskImagesTests", ["Bytes", "Blocks", "DiskImages"]),
+    tests("DiskImagesTests", ["Bytes", "Blocks", "DiskImages", "TestSupport"]),
     tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),
     tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),
   ]

@@ -30,6 +30,9 @@ public struct PointName: Hashable, Comparable, Sendable, CustomStringConvertible
   public let sequence: UInt64
   public let id: Digest
 
+  /// Higher numbers than any repository counts to are refused.
+  static let sequenceLimit: UInt64 = 1 << 50
+
   public init(sequence: UInt64, id: Digest) {
     self.sequence = sequence
     self.id = id
@@ -38,7 +41,7 @@ public struct PointName: Hashable, Comparable, Sendable, CustomStringConvertible
   init?(_ text: String) {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0].count >= 10, let sequence = UInt64(parts[0]),
-      let id = Digest(hex: String(parts[1]))
+      sequence <= PointName.sequenceLimit, let id = Digest(hex: String(parts[1]))
     else { return nil }
     self.init(sequence: sequence, id: id)
     if description != text { return nil }

@@ -185,12 +185,17 @@ extension ChunkReader {
       throw error.at(name, segment.offset..<segment.offset + UInt64(segment.count))
     }
     var position = 0
-    var index = 0
     let locations = try leaf.runs.map { run -> ChunkLocation? in
+      let start = segment.offset + UInt64(position)
+      position += run.count
       guard case .chunk(let chunk) = run.content else { return nil }
-      defer { position += run.count }
-      return try locate(chunk)
+      do {
+        return try locate(chunk)
+      } catch let error as RepositoryError {
+        throw error.at(name, start..<start + UInt64(run.count))
+      }
     }
+    var index = 0
     position = 0
     for run in leaf.runs {
       let range = position..<position + run.count

@@ -11,25 +11,37 @@ extension Tool {
     Signals.cleanUpOnDeath()
     Signals.answerProgress()
     do {
-      var command = try parseAsRoot()
-      try command.run()
+      try parseAndRun()
     } catch let failure as Failure {
       Console.complain(failure)
-      Glibc.exit(failure.status.rawValue)
+      leave(failure.status)
     } catch let error as SystemError {
       Console.complain(Failure(.failed, "\(error)"))
-      Glibc.exit(ExitStatus.failed.rawValue)
+      leave(.failed)
     } catch {
-      let code = exitCode(for: error)
-      if Console.wantsJSON, code != .success {
-        Console.complain(Failure(.usage, message(for: error)))
-        Glibc.exit(ExitStatus.usage.rawValue)
-      }
-      exit(withError: error)
+      let text = message(for: error)
+      Console.complain(
+        Failure(
+          .usage, text.prefix(1).lowercased() + text.dropFirst(),
+          hint: "\(Console.toolName) --help shows the options"))
+      leave(.usage)
     }
-    Glibc.exit(ExitStatus.done.rawValue)
+    leave(.done)
+  }
+
+  private static func parseAndRun() throws {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch  where !(error is Failure) && exitCode(for: error) == .success {
+      // Help and version: results, which a full disk must not swallow.
+      try Console.result(fullMessage(for: error))
+    }
   }
 }
 
-/// Ends the process with `status`; for results that are no failure, such as a difference found.
-public func leave(_ status: ExitStatus) -> Never { Glibc.exit(status.rawValue) }
+/// Ends the process with `status`.
+///
+/// At once, without the libraries' clean-up: other threads may still be at work in them, and
+/// everything that this process writes goes out by its own system calls.
+public func leave(_ status: ExitStatus) -> Never { _exit(status.rawValue) }

@@ -1,5 +1,6 @@
 import Blocks
 import Bytes
+import TestSupport
 
 @testable import DiskImages
 
@@ -11,8 +12,8 @@ enum Images {
 
   /// Bytes that look random and are the same in every run.
   static func noise(_ count: Int, seed: UInt64) -> [UInt8] {
-    var generator = Noise(seed)
-    return (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next() >> 32) }
+    var noise = Noise(seed)
+    return noise.bytes(count)
   }
 
   static func footer(_ kind: VHDFooter.Kind, _ size: UInt64) -> VHDFooter {
@@ -56,20 +57,4 @@ enum Images {
   static func problems(_ file: [UInt8]) throws -> [Finding] {
     try VHDCheck.findings(in: MemorySource(file), now: now).filter { $0.severity != .note }
   }
-}
-
-/// A small generator (xorshift64*) with a seed that a failing test can print.
-struct Noise {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 | 1 }
-
-  mutating func next() -> UInt64 {
-    state ^= state >> 12
-    state ^= state << 25
-    state ^= state >> 27
-    return state &* 0x2545_f491_4f6c_dd1d
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
 }

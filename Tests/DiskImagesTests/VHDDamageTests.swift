@@ -1,5 +1,6 @@
 import Blocks
 import Bytes
+import TestSupport
 import Testing
 
 @testable import DiskImages
@@ -71,7 +72,7 @@ struct VHDDamageTests {
     let seed = UInt64.random(in: 1...UInt64.max)
     var noise = Noise(seed)
     for (name, file) in try VHDDamageTests.files() {
-      for _ in 0..<2000 {
+      for _ in 0..<1000 {
         var damaged = file
         for _ in 0..<1 + noise.below(8) {
           let place = noise.below(2) == 0 ? noise.below(2048) : file.count - 1 - noise.below(512)

@@ -1,5 +1,6 @@
 import Blocks
 import Bytes
+import TestSupport
 import Testing
 
 @testable import DiskImages

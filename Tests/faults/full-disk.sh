@@ -13,6 +13,7 @@ new_repository R
 put_disk R base base.raw
 vread d.raw >stream
 vchunk <stream >chunks
+vhd create -o disk.vhd <stream
 
 # status_of COMMAND: run by sh, its status.
 status_of() {
@@ -21,8 +22,8 @@ status_of() {
   no_crash "$status" "$1"
 }
 for command in 'vread d.raw' 'vchunk <stream' 'vdedup -r R <chunks' 'vrestore -r R base' 'vrestore -r R base --raw' \
-  'vread --raw d.raw' 'vstore list -r R --json' 'vstore list -r R' 'vstore check -r R --json' 'vhd info --json base.raw' \
-  'vread --version' 'vread --help' 'vstore --help' 'vhd --version'; do
+  'vread --raw d.raw' 'vstore list -r R --json' 'vstore list -r R' 'vstore check -r R --json' \
+  'vstore stats -r R' 'vstore show -r R base' 'vhd info --json disk.vhd'; do
   status=0
   sh -c "$command" >out 2>/dev/null || status=$?
   if [ "$status" -ne 0 ] || [ ! -s out ]; then continue; fi # toys cannot do all of it, some say nothing

@@ -42,7 +42,7 @@ for shell in bash dash; do
       round=$((round + 1))
       when="$shell, stage $stage, try $try (seed $VPIPE_SEED)"
       [ $((round % 20)) -ne 0 ] || start_over
-      [ $((try % 5)) -ne 1 ] || fresh_disk d.raw 48M "$VPIPE_SEED $round"
+      fresh_disk d.raw 48M "$VPIPE_SEED $round"
       delay=$(random "$((duration))" "$round")
       rm -f pid.* id
       "$shell" stages 2>/dev/null &
@@ -78,4 +78,4 @@ for shell in bash dash; do
   point_ids R >known
 done
 echo "$round kills, $late of them too late"
-[ "$late" -lt "$round" ] || fail 'no kill came in time'
+[ "$late" -lt $((round / 2)) ] || fail 'most kills came too late'
