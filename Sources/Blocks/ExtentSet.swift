@@ -28,6 +28,7 @@ public struct ExtentSet: Equatable, Sendable {
 
   /// The parts of the set inside `window`, in order.
   public func intersection(_ window: Range<UInt64>) -> [Range<UInt64>] {
+    guard !window.isEmpty else { return [] }
     var low = 0
     var high = ranges.count
     while low < high {

@@ -35,6 +35,19 @@ public struct ChunkingParameters: Equatable, Sendable {
     self.key = key
   }
 
+  /// The parameters that a `cut` field describes.
+  ///
+  /// - Returns: nil when it makes no sense, or its key is not the default one: the field holds only
+  ///   the key's tag.
+  public init?(field: String) {
+    let parts = field.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 3, let mode = Mode(rawValue: parts[0]), let size = Int(parts[1]) else {
+      return nil
+    }
+    self.init(mode: mode, averageSize: size)
+    guard self.field == field else { return nil }
+  }
+
   private init() {
     mode = .aligned
     averageSize = ChunkingParameters.defaultSize

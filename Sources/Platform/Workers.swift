@@ -59,9 +59,7 @@ public final class Workers<Job: AnyObject & Sendable>: @unchecked Sendable {
   private let perform: @Sendable (Job) throws -> Void
   private let window: Int
   private var waiting: [Slot] = []
-  private var nextWaiting = 0
   private var order: [Slot] = []
-  private var nextOrder = 0
   private var closed = false
   private var threads: [pthread_t] = []
 
@@ -76,9 +74,9 @@ public final class Workers<Job: AnyObject & Sendable>: @unchecked Sendable {
   }
 
   /// Whether another job may be given before one is taken.
-  public var hasRoom: Bool { order.count - nextOrder < window }
+  public var hasRoom: Bool { order.count < window }
   /// Whether no job is under way.
-  public var isEmpty: Bool { order.count == nextOrder }
+  public var isEmpty: Bool { order.isEmpty }
 
   /// Hands a job to the workers; there must be room.
   public func give(_ job: Job) {
@@ -96,16 +94,9 @@ public final class Workers<Job: AnyObject & Sendable>: @unchecked Sendable {
   /// - Returns: The job, or nil when none is under way.
   /// - Throws: What its work threw.
   public func take() throws -> Job? {
-    guard nextOrder < order.count else { return nil }
-    let slot = order[nextOrder]
-    nextOrder += 1
-    if nextOrder == order.count {
-      order.removeAll(keepingCapacity: true)
-      nextOrder = 0
-    } else if nextOrder > 1024 {
-      order.removeFirst(nextOrder)
-      nextOrder = 0
-    }
+    guard !order.isEmpty else { return nil }
+    // At most a window's worth moves up.
+    let slot = order.removeFirst()
     monitor.lock()
     while !slot.done { monitor.wait() }
     monitor.unlock()
@@ -127,14 +118,11 @@ public final class Workers<Job: AnyObject & Sendable>: @unchecked Sendable {
     monitor.lock()
     while true {
       if closed { break }
-      guard nextWaiting < waiting.count else {
-        waiting.removeAll(keepingCapacity: true)
-        nextWaiting = 0
+      guard !waiting.isEmpty else {
         monitor.wait()
         continue
       }
-      let slot = waiting[nextWaiting]
-      nextWaiting += 1
+      let slot = waiting.removeFirst()
       monitor.unlock()
       do { try perform(slot.job) } catch { slot.error = error }
       monitor.lock()
@@ -168,5 +156,6 @@ enum Thread {
   }
 }
 
-/// How many processors this process may use.
-public func processorCount() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+/// How many threads should work: one a processor, up to a number that keeps the memory of their
+/// buffers within what a tool may take.
+public func workerCount() -> Int { min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), 8) }

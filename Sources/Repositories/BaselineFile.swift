@@ -26,6 +26,7 @@ public final class BaselineFile: Sendable {
   /// Segments of one kind, from `first` on.
   fileprivate struct Run: Sendable {
     let first: UInt64
+    let count: UInt64
     let kind: UInt64
     /// Where in the file the fingerprints are.
     let offset: Int
@@ -67,7 +68,13 @@ public final class BaselineFile: Sendable {
     pointID = "\(try cursor.digest())"
     key = FingerprintKey(try cursor.array(32))
     var volumes: [Volume] = []
-    for _ in 0..<count { volumes.append(try Volume(&cursor)) }
+    for _ in 0..<count {
+      let volume = try Volume(&cursor)
+      guard !volumes.contains(where: { $0.name == volume.name }) else {
+        throw cursor.refusal(.impossible("two volumes of one name"))
+      }
+      volumes.append(volume)
+    }
     self.volumes = volumes
   }
 
@@ -105,6 +112,8 @@ public final class BaselineFile: Sendable {
     }
     guard low < runs.count else { return .unknown }
     let run = runs[low]
+    // A disk that has grown has segments that the base never had.
+    guard index - run.first < run.count else { return .unknown }
     switch run.kind {
     case 1:
       let map = map
@@ -146,7 +155,9 @@ extension BaselineFile.Volume {
     var runs: [BaselineFile.Run] = []
     var first: UInt64 = 0
     for row in rows {
-      runs.append(BaselineFile.Run(first: first, kind: row.kind, offset: cursor.position))
+      runs.append(
+        BaselineFile.Run(
+          first: first, count: row.count, kind: row.kind, offset: cursor.position))
       first += row.count
       guard row.kind == 1 else { continue }
       guard row.count <= UInt64(cursor.remaining / BaselineFile.fingerprintCount) else {

@@ -89,9 +89,9 @@ public final class Checker {
 
   public func run() throws {
     try checkConfig()
-    let directories = try checkPacks()
-    try checkIndex(directories)
-    try checkPoints(directories)
+    let index = try checkIndex()
+    try checkPacks(index)
+    try checkPoints()
   }
 
   private func checkConfig() throws {
@@ -125,10 +125,11 @@ public final class Checker {
     }
   }
 
-  private func checkPacks() throws -> [Digest: PackDirectory] {
+  /// Checks the packs one by one; of each only its directory is in memory, and not for long.
+  private func checkPacks(_ index: [IndexRows]) throws {
     let store = repository.store
     let proof = PackProofs()
-    let workers = Workers<PackJob>(count: processorCount(), window: processorCount() * 4) { job in
+    let workers = Workers<PackJob>(count: workerCount(), window: workerCount() * 2) { job in
       let name = Layout.pack(job.id)
       do {
         let file = try store.open(name)
@@ -140,22 +141,18 @@ public final class Checker {
       }
     }
     defer { workers.close() }
-    var directories: [Digest: PackDirectory] = [:]
+    var covering: [Digest: [(file: Int, number: Int)]] = [:]
+    for (file, rows) in index.enumerated() {
+      for (number, pack) in rows.table.packs.enumerated() {
+        covering[pack.id, default: []].append((file, number))
+      }
+    }
+    var seen: Set<Digest> = []
     func take() throws {
       guard let job = try workers.take() else { return }
-      let name = Layout.pack(job.id)
-      for text in job.problems {
-        damage(name, text.hasPrefix("\(name): ") ? String(text.dropFirst(name.count + 2)) : text)
-      }
-      if !job.entries.isEmpty || job.problems.isEmpty {
-        directories[job.id] = PackDirectory(size: job.size, entries: job.entries)
-      }
-      packCount += 1
-      chunkCount += job.entries.count
-      if job.readsWhole {
-        readBytes += job.size
-        progress(job.size)
-      }
+      seen.insert(job.id)
+      report(job)
+      for place in covering[job.id] ?? [] { compare(job, index[place.file], place.number) }
     }
     for object in try store.list("packs") {
       files.append(object.name)
@@ -167,12 +164,52 @@ public final class Checker {
       workers.give(PackJob(id, size: object.size, readsWhole: depth.readsWhole(id)))
     }
     while !workers.isEmpty { try take() }
-    return directories
+    for (pack, places) in covering.sorted(by: { $0.key < $1.key }) where !seen.contains(pack) {
+      damage(Layout.pack(pack), "missing, though \(index[places[0].file].file) lists it")
+    }
+  }
+
+  private func report(_ job: PackJob) {
+    let name = Layout.pack(job.id)
+    for text in job.problems {
+      damage(name, text.hasPrefix("\(name): ") ? String(text.dropFirst(name.count + 2)) : text)
+    }
+    packCount += 1
+    chunkCount += job.entries.count
+    if job.readsWhole {
+      readBytes += job.size
+      progress(job.size)
+    }
+  }
+
+  /// Compares a pack's directory with what an index file says of the pack.
+  private func compare(_ job: PackJob, _ index: IndexRows, _ number: Int) {
+    let name = Layout.pack(job.id)
+    let size = index.table.packs[number].size
+    if job.size != size {
+      damage(name, "\(job.size) bytes, but \(size) in \(index.file)")
+      return
+    }
+    // A directory that could not be read has been reported.
+    if job.entries.isEmpty, !job.problems.isEmpty { return }
+    if job.entries.count != index.rows[number] {
+      damage(
+        index.file, "\(index.rows[number]) rows of \(name), which has \(job.entries.count) chunks")
+      return
+    }
+    for entry in job.entries where !index.table.agrees(entry, UInt32(number)) {
+      damage(index.file, "chunk \(entry.id) lies elsewhere in \(name)")
+      return
+    }
   }
 
   // MARK: Index
 
-  private func checkIndex(_ directories: [Digest: PackDirectory]) throws {
+  /// Checks each index file by itself.
+  ///
+  /// - Returns: Those that are whole.
+  private func checkIndex() throws -> [IndexRows] {
+    var whole: [IndexRows] = []
     for object in try repository.store.list("index") {
       let file = object.name
       files.append(file)
@@ -186,54 +223,21 @@ public final class Checker {
           damage(file, "its content does not fit its name")
           continue
         }
-        try compare(try IndexTable(handle, name: file), file, directories)
+        guard let rows = IndexRows(try IndexTable(handle, name: file), file) else {
+          damage(file, "it has rows that make no sense")
+          continue
+        }
+        whole.append(rows)
       } catch {
         damage(file, problem(error, file))
       }
     }
-  }
-
-  /// Compares an index file with the directories of the packs that it covers.
-  private func compare(
-    _ table: IndexTable, _ file: String, _ directories: [Digest: PackDirectory]
-  ) throws {
-    for pack in table.packs {
-      guard let directory = directories[pack.id] else {
-        let name = Layout.pack(pack.id)
-        if !files.contains(name) { damage(name, "missing, though \(file) lists it") }
-        continue
-      }
-      if directory.size != pack.size {
-        damage(Layout.pack(pack.id), "\(directory.size) bytes, but \(pack.size) in \(file)")
-      }
-    }
-    var rows = [Int](repeating: 0, count: table.packs.count)
-    for position in 0..<table.count {
-      guard let entry = table.entry(at: position), Int(entry.pack) < rows.count else {
-        damage(file, "row \(position) makes no sense")
-        return
-      }
-      rows[Int(entry.pack)] += 1
-    }
-    for (number, pack) in table.packs.enumerated() {
-      guard let directory = directories[pack.id] else { continue }
-      if directory.entries.count != rows[number] {
-        damage(
-          file,
-          "\(rows[number]) rows of \(Layout.pack(pack.id)), which has "
-            + "\(directory.entries.count) chunks")
-        continue
-      }
-      for entry in directory.entries where !table.agrees(entry, UInt32(number)) {
-        damage(file, "chunk \(entry.id) lies elsewhere in \(Layout.pack(pack.id))")
-        break
-      }
-    }
+    return whole
   }
 
   // MARK: Points
 
-  private func checkPoints(_ directories: [Digest: PackDirectory]) throws {
+  private func checkPoints() throws {
     let index = try repository.openIndex()
     let context = RestoreContext(index, PackFiles(repository.store))
     let names = try repository.pointNames()
@@ -286,10 +290,23 @@ public final class Checker {
   }
 }
 
-/// What is known of a pack that is there.
-struct PackDirectory {
-  let size: UInt64
-  let entries: [ChunkEntry]
+/// A whole index file, with how many rows it has of each of its packs.
+private struct IndexRows {
+  let table: IndexTable
+  let file: String
+  let rows: [Int]
+
+  /// - Returns: nil when a row makes no sense.
+  init?(_ table: IndexTable, _ file: String) {
+    self.table = table
+    self.file = file
+    var rows = [Int](repeating: 0, count: table.packs.count)
+    for position in 0..<table.count {
+      guard let entry = table.entry(at: position), Int(entry.pack) < rows.count else { return nil }
+      rows[Int(entry.pack)] += 1
+    }
+    self.rows = rows
+  }
 }
 
 extension IndexTable {

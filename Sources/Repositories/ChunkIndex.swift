@@ -32,14 +32,18 @@ final class ChunkIndex: @unchecked Sendable {
   /// The most bytes of index files whose checksums are computed at each opening.
   private static let checkedBytes: UInt64 = 1 << 30
 
-  init(_ store: any ObjectStore) throws {
-    var packs: [Digest: UInt64] = [:]
-    for object in try store.list("packs") {
-      if let id = Layout.digest(inName: object.name) { packs[id] = object.size }
-    }
-    self.packs = packs
+  /// - Parameter doomed: Packs that count as gone although they are there.
+  init(_ store: any ObjectStore, without doomed: Set<Digest> = []) throws {
+    // Index files first: whatever pack one of them names was there before it.
     var troubles: [String] = []
     let tables = try ChunkIndex.load(store, &troubles)
+    var packs: [Digest: UInt64] = [:]
+    for object in try store.list("packs") {
+      if let id = Layout.digest(inName: object.name), !doomed.contains(id) {
+        packs[id] = object.size
+      }
+    }
+    self.packs = packs
     var covered: Set<Digest> = []
     for table in tables { covered.formUnion(table.packs.map(\.id)) }
     var loose: [(info: PackInfo, entries: [ChunkEntry])] = []

@@ -58,7 +58,7 @@ public final class Deduplicator: Sendable {
     self.level = level
     switch known {
     case .repository(let repository):
-      let index = try repository.openIndex()
+      let index = try repository.openIndexForWriting()
       self.index = index
       list = nil
       warnings = index.troubles
@@ -70,7 +70,11 @@ public final class Deduplicator: Sendable {
       index = nil
       list = ids
       warnings = []
-      chunker = Chunker(.standard)
+      guard let parameters = ChunkingParameters(field: ids.cut) else {
+        throw RepositoryError.unsupported(
+          "the list's repository cuts with a key of its own: cut with vchunk -r first")
+      }
+      chunker = Chunker(parameters)
       cut = ids.cut
       fingerprintKey = FingerprintKey(ids.fingerprintKey)
     case .nothing:

@@ -3,6 +3,7 @@ internal import ObjectStores
 
 /// How much a repository holds.
 public struct RepositoryFigures: Encodable, Sendable {
+  public let messageType = "stats"
   public let points: Int
   /// Sizes of all volumes of all points.
   public let volumeBytes: UInt64

@@ -91,7 +91,7 @@ public struct KnownIDs: Sendable {
 extension Repository {
   /// The bytes of a list of all chunk ids of the repository.
   public func knownIDs() throws -> [UInt8] {
-    let index = try openIndex()
+    let index = try openIndexForWriting()
     var ids: Set<Digest> = []
     ids.reserveCapacity(index.count)
     index.forEachID { ids.insert($0) }

@@ -4,6 +4,7 @@ internal import Chunking
 internal import Codecs
 internal import ObjectStores
 internal import Platform
+internal import Streams
 
 /// How a point is to be made.
 public struct PutOptions: Sendable {
@@ -106,7 +107,7 @@ public final class PointWriter {
     for trouble in troubles { warn(trouble) }
     previous = PointWriter.heads(points)
     session = try repository.store.beginWriting()
-    let index = try repository.openIndex()
+    let index = try repository.openIndexForWriting()
     for trouble in index.troubles { warn(trouble) }
     let files = PackFiles(repository.store)
     guard let parameters = repository.config.chunkingParameters else {
@@ -115,11 +116,11 @@ public final class PointWriter {
     let context = WorkContext(
       index: index, files: files, chunker: Chunker(parameters),
       fingerprintKey: repository.config.fingerprinting, level: repository.config.zstdLevel,
-      verifies: options.verifies)
+      frameLimit: repository.config.compression.frame, verifies: options.verifies)
     self.context = context
     bases = BasePoints(points, name: options.usesBase ? options.name : nil, index, files)
     packs = PackWriter(session)
-    workers = Workers(count: processorCount(), window: processorCount() * 3) { item in
+    workers = Workers(count: workerCount(), window: workerCount() + 4) { item in
       guard case .segment(let job) = item.work else { return }
       try context.withWorker { try $0.perform(job) }
     }
@@ -163,6 +164,9 @@ public final class PointWriter {
   private func begin(_ header: VolumeHeader, _ warn: (String) -> Void) throws {
     guard Int(header.number) == volumes.count else {
       throw RepositoryError.badInput("volume \(header.number) out of order")
+    }
+    guard volumes.count < StreamLimits.volumes, header.size <= VolumeHeader.sizeLimit else {
+      throw RepositoryError.badInput("\(header.name): beyond the limits of a point")
     }
     if volumes.contains(where: { $0.header.name == header.name }) {
       throw RepositoryError.badInput("two volumes are named \(header.name)")
@@ -299,10 +303,14 @@ public final class PointWriter {
   }
 
   private func keep(_ attachment: Attachment) throws {
+    guard attachment.name.utf8.count <= Attachment.nameLimit,
+      attachment.bytes.count <= Attachment.byteLimit
+    else { throw RepositoryError.badInput("attachment \(attachment.name): beyond the limits") }
     var ids: [String] = []
     var start = 0
     while start < attachment.bytes.count {
-      let end = min(start + (1 << 20), attachment.bytes.count)
+      let end = min(
+        start + RecoveryPoint.StoredAttachment.chunkCount, attachment.bytes.count)
       ids.append("\(try store(Array(attachment.bytes[start..<end]), .attachment))")
       start = end
     }
@@ -330,7 +338,8 @@ public final class PointWriter {
     // The table is mapped from the file: what has been stored takes no memory.
     context.index.add(
       try IndexTable(try repository.store.open(name), name: name))
-    context.claims.clear()
+    // Workers may hold claimed chunks that no pack has yet; those stay claimed.
+    for pack in new { context.claims.forget(pack.entries) }
     usedPacks.formUnion(new.map(\.id))
   }
 

@@ -2,6 +2,7 @@ internal import Blocks
 internal import Bytes
 internal import Codecs
 internal import FoundationEssentials
+internal import Streams
 
 /// What is known of one committed state of a machine: the file of a point.
 public struct RecoveryPoint: Codable, Equatable, Sendable {
@@ -73,7 +74,11 @@ public struct RecoveryPoint: Codable, Equatable, Sendable {
     }
     guard format == 1 else { throw .unsupported("\(file): point format \(format)") }
     guard sequence == name.sequence else { throw .damaged("\(file): its sequence is \(sequence)") }
+    guard volumes.count <= StreamLimits.volumes else {
+      throw .damaged("\(file): \(volumes.count) volumes")
+    }
     for volume in volumes { try volume.check(file) }
+    for attachment in attachments { try attachment.check(file) }
   }
 }
 
@@ -97,6 +102,17 @@ extension RecoveryPoint {
     self.warnings = warnings
     self.addedBytes = addedBytes
     self.addedChunks = addedChunks
+  }
+}
+
+extension RecoveryPoint.StoredAttachment {
+  /// Each chunk but the last holds this many bytes.
+  static let chunkCount = 1 << 20
+
+  func check(_ file: String) throws(RepositoryError) {
+    guard name.utf8.count <= Attachment.nameLimit, (0...Attachment.byteLimit).contains(size),
+      chunks.count <= Attachment.byteLimit / Self.chunkCount
+    else { throw .damaged("\(file): attachment \(name.prefix(100)) is beyond the limits") }
   }
 }
 

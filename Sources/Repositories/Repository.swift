@@ -24,10 +24,10 @@ public final class Repository: Sendable {
     let store = LocalStore(path)
     if let status = try Files.status(path) {
       guard status.kind == .directory else {
-        throw RepositoryError.failed("\(path): not a folder")
+        throw RepositoryError.failed("not a folder")
       }
       guard try Files.names(in: path).isEmpty else {
-        throw RepositoryError.failed("\(path): not empty")
+        throw RepositoryError.failed("not empty")
       }
     }
     try store.create(Layout.folders)
@@ -67,7 +67,7 @@ public final class Repository: Sendable {
       return config
     } catch let error as StoreError where error.isMissing {
       guard let config = try? read(Layout.configCopy) else {
-        throw RepositoryError.notARepository("\(store.location): no repository is here")
+        throw RepositoryError.notARepository("no repository is here")
       }
       warnings.append("config: missing; its copy in \(Layout.configCopy) is used")
       return config
@@ -141,4 +141,10 @@ public final class Repository: Sendable {
 
   /// Reads the index.
   func openIndex() throws -> ChunkIndex { try ChunkIndex(store) }
+
+  /// Reads the index for a writer: what prune has announced it will delete counts as gone, so that
+  /// it is stored again.
+  func openIndexForWriting() throws -> ChunkIndex {
+    try ChunkIndex(store, without: try Commitment.tombstoned(store))
+  }
 }

@@ -153,6 +153,10 @@ final class SegmentWorker: @unchecked Sendable {
       job.outcome = .target(.hole(kind))
       return
     }
+    guard job.segment.runs.count <= Int(MapLeaf.runLimit) else {
+      throw RepositoryError.badInput(
+        "the segment at byte \(job.segment.offset) is in too many pieces")
+    }
     var leaf = MapLeaf(runs: [])
     leaf.runs.reserveCapacity(job.segment.runs.count)
     for run in job.segment.runs {

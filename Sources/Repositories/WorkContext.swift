@@ -17,8 +17,12 @@ final class Claims: Sendable {
   /// How many plain bytes a claimed chunk has.
   func count(_ id: Digest) -> Int? { chunks.with { $0[id] } }
 
-  /// Forgets all; the index knows them by now.
-  func clear() { chunks.with { $0.removeAll(keepingCapacity: true) } }
+  /// Forgets what the index knows by now.
+  func forget(_ entries: [ChunkEntry]) {
+    chunks.with { chunks in
+      for entry in entries { chunks.removeValue(forKey: entry.id) }
+    }
+  }
 }
 
 /// One segment on its way into the repository; filled in by a worker.
@@ -59,13 +63,16 @@ final class WorkContext: Sendable {
   let chunker: Chunker
   let fingerprintKey: FingerprintKey
   let level: Int?
+  /// The most plain bytes of a frame.
+  let frameLimit: Int
   let verifies: Bool
   private let idle = Locked<[SegmentWorker]>([])
 
   init(
     index: ChunkIndex, files: PackFiles, chunker: Chunker, fingerprintKey: FingerprintKey,
-    level: Int?, verifies: Bool
+    level: Int?, frameLimit: Int, verifies: Bool
   ) {
+    self.frameLimit = frameLimit
     self.index = index
     self.files = files
     self.chunker = chunker

@@ -4,7 +4,7 @@ internal import Platform
 
 /// What to say while working.
 public struct OutputOptions: ParsableArguments {
-  @Flag(name: .shortAndLong, help: "Print nothing but errors.")
+  @Flag(name: .shortAndLong, help: "Leave out progress and summaries.")
   public var quiet = false
 
   @Flag(name: .shortAndLong, help: "Print more of what is done.")

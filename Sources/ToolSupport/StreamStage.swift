@@ -38,7 +38,7 @@ public enum StreamStage {
     _ feed: any VolumeFeed, to writer: StreamWriter, _ options: OutputOptions,
     _ header: (inout VolumeHeader) -> Void
   ) throws(Failure) -> [String] {
-    let progress = Progress(Console.toolName, options)
+    let progress = Progress("passed", options)
     while var item = try naming("stdin", { try feed.next() }) {
       switch item {
       case .volume(var volume):

@@ -55,13 +55,13 @@ struct Vdedup: Tool {
     try StreamStage.run(
       output, header: { warnIfCutOtherwise($0, deduplicator) },
       transform: { feed in
-        let identified = LoadAhead(feed, workers: processorCount(), window: 6) {
+        let identified = LoadAhead(feed, workers: workerCount(), window: 6) {
           try deduplicator.identify($0)
         }
         let decided = Stepped(identified) { deduplicator.decide($0) }
         // Without compression this only counts; that is no work for threads.
         if level == nil { return Stepped(decided) { try deduplicator.compress($0) } }
-        return LoadAhead(decided, workers: processorCount(), window: 6) {
+        return LoadAhead(decided, workers: workerCount(), window: 6) {
           try deduplicator.compress($0)
         }
       })

@@ -2,7 +2,6 @@ internal import ArgumentParser
 internal import Blocks
 internal import Bytes
 internal import DiskImages
-internal import FoundationEssentials
 internal import Platform
 internal import ToolSupport
 
@@ -132,7 +131,7 @@ final class ImageOutput {
       inPlace = try canWriteInPlace(.standardOutput)
       return inPlace ? .standardOutput : nil
     }
-    let atomic = try AtomicFile(path, replacing: force)
+    let atomic = try OutputFile.open(path, isForced: force)
     self.atomic = atomic
     return atomic.file
   }
@@ -177,7 +176,7 @@ enum SpoolFile {
   /// - Returns: The open file.
   /// - Throws: When the folder does not take it.
   static func open(in folder: String?) throws -> FileDescriptor {
-    let folder = folder ?? ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+    let folder = folder ?? Environment.value("TMPDIR") ?? "/tmp"
     let path = "\(folder)/vhd-\(Hex.text(try Random.bytes(8))).spool"
     return try naming("spool file in \(folder)") {
       let file = try FileDescriptor(path, .create, permissions: 0o600)

@@ -43,13 +43,7 @@ struct FileRestore {
   }
 
   private func toFile(_ feed: any VolumeFeed, _ subject: String) throws(Failure) {
-    let file = try naming(path) { () throws -> AtomicFile in
-      do {
-        return try AtomicFile(path, replacing: isForced)
-      } catch let error as SystemError where error.exists {
-        throw Failure(.usage, "\(path): exists", hint: "--force replaces it")
-      }
-    }
+    let file = try OutputFile.open(path, isForced: isForced)
     let free = try naming(path) { try file.file.freeBytes() }
     guard free >= dataBytes else {
       throw Failure(
@@ -87,7 +81,7 @@ struct FileRestore {
   private func fill(
     _ sink: SparseFile, _ feed: any VolumeFeed, _ subject: String
   ) throws(Failure) {
-    let progress = Progress("vrestore", total: count, options)
+    let progress = Progress("restored", total: count, options)
     let start = wanted.lowerBound
     while let item = try naming(subject, { try feed.next() }) {
       try VolumePiece.forEach(in: item, wanted) { piece throws(Failure) in

@@ -12,7 +12,7 @@ enum RawRestore {
     output.widenPipe()
     let zeros = Buffer(count: 1 << 20)
     zeros.clear(0..<zeros.count)
-    let progress = Progress("vrestore", total: wanted.upperBound - wanted.lowerBound, options)
+    let progress = Progress("restored", total: wanted.upperBound - wanted.lowerBound, options)
     func write(_ content: VolumePiece) throws(Failure) {
       try naming("stdout") {
         switch content {

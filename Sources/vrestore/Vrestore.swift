@@ -71,7 +71,7 @@ struct Vrestore: Tool {
     let feed = try naming(selector) {
       try RestoreFeed(repository, stored, selections: selections)
     }
-    let loaded = LoadAhead(feed, workers: processorCount(), window: 6)
+    let loaded = LoadAhead(feed, workers: workerCount(), window: 6)
     if !stored.point.complete {
       Console.warn(
         "\(selector): parts of the source were missing when it was made; see vstore show")

@@ -67,7 +67,7 @@ struct Check: Tool {
     let progress: Progress
     do {
       let opened = try self.repository.open()
-      progress = Progress("vstore check", output)
+      progress = Progress("check", output)
       checker = Checker(opened, try depth()) { progress.advance($0) }
       try naming(opened.location) {
         progress.expect(try checker.expectedBytes())
@@ -109,7 +109,7 @@ struct Check: Tool {
     } else if !output.quiet {
       let read = checker.readBytes > 0 ? ", \(ByteSize.text(checker.readBytes)) read" : ""
       try Console.result(
-        "\(checker.pointCount) points, \(checker.packCount) packs, \(checker.chunkCount) chunks"
+        "points \(checker.pointCount), packs \(checker.packCount), chunks \(checker.chunkCount)"
           + "\(read): \(damages.isEmpty ? "no damage" : "\(damages.count) damaged")")
     }
     if let junit { try JUnit.write(cases(checker, damages), to: junit) }

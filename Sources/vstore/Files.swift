@@ -18,8 +18,8 @@ struct FileOutput: ParsableArguments {
       try naming("stdout") { try FileDescriptor.standardOutput.write(bytes) }
       return
     }
+    let file = try OutputFile.open(output, isForced: force)
     try naming(output) {
-      let file = try AtomicFile(output, replacing: force)
       try file.file.write(bytes)
       try file.commit(replacing: force)
     }

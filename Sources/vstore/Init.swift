@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Bytes
 internal import Repositories
 internal import ToolSupport
 
@@ -18,6 +19,12 @@ struct Init: Tool {
       "How chunks are compressed: zstd, zstd:1 to zstd:19, or none.", valueName: "codec"))
   var compress = "zstd"
 
+  @Option(
+    help: ArgumentHelp(
+      "The most bytes that are compressed together, 64K to 4M: more is smaller on disk and "
+        + "slower to read at random; default 2M.", valueName: "size"))
+  var frame: String?
+
   @Flag(help: "The result, and errors, as JSON.")
   var json = false
 
@@ -31,8 +38,10 @@ struct Init: Tool {
     let path = try repository.requiredPath()
     let parameters = try chunking.parameters()
     let level = try CompressionOption.level(compress)
+    let frame = try frameSize()
     let config = try naming(path) {
-      let config = try RepositoryConfig(chunking: parameters, level: level)
+      let config = try RepositoryConfig(
+        chunking: parameters, level: level, frame: frame)
       try Repository.create(path, config)
       return config
     }
@@ -41,5 +50,13 @@ struct Init: Tool {
     } else {
       try Console.result(config.id)
     }
+  }
+
+  private func frameSize() throws(Failure) -> Int {
+    guard let text = frame else { return RepositoryConfig.defaultFrame }
+    guard let bytes = ByteSize.parse(text), let count = Int(exactly: bytes),
+      RepositoryConfig.frames.contains(count)
+    else { throw Failure(.usage, "--frame \(text): not from 64K to 4M") }
+    return count
   }
 }

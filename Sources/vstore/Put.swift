@@ -64,7 +64,7 @@ struct Put: Tool {
     options.usesBase = !noBase
     options.verifies = !noVerify
     options.tool = "vpipe \(Version.text)"
-    let progress = Progress("vstore put", total: total(feed), output)
+    let progress = Progress("put", total: total(feed), output)
     let result = try naming(sources.isEmpty ? "stdin" : "put") {
       try PointWriter.put(
         Announced(feed, progress), into: repository, options,
@@ -95,7 +95,7 @@ struct Put: Tool {
     let deduplicator = try naming("put") {
       try Deduplicator(.repository(repository), level: repository.config.zstdLevel)
     }
-    let loaded = LoadAhead(feed, workers: processorCount(), window: 6) { segment in
+    let loaded = LoadAhead(feed, workers: workerCount(), window: 6) { segment in
       try segment.load()
       try deduplicator.identify(segment)
     }
@@ -108,9 +108,21 @@ struct Put: Tool {
       }
     }
     let counts = deduplicator.counts
+    if json {
+      return try Console.result(
+        json: Estimate(
+          newChunks: counts.newChunks, newBytes: counts.newBytes, storedBytes: counts.sentBytes))
+    }
     try Console.result(
       "would add \(counts.newChunks) chunks of \(ByteSize.text(counts.newBytes)), "
         + "\(ByteSize.text(counts.sentBytes)) stored")
+  }
+
+  private struct Estimate: Encodable {
+    let messageType = "estimate"
+    let newChunks: UInt64
+    let newBytes: UInt64
+    let storedBytes: UInt64
   }
 
   private struct Report: Encodable {

@@ -49,7 +49,7 @@ rm disk.vhd disk.raw
 
 size=$((2040 << 30))
 make disk.raw $size
-for block in 2M 512K 256K; do
+for block in 2M 512K 128K; do
   measured vhd convert disk.raw disk.vhd --type dynamic --block-size $block --force
   measured vhd check --quiet disk.vhd
   measured vhd convert disk.vhd back.raw --force

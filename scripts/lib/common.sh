@@ -150,7 +150,8 @@ human() {
   awk -v bytes="$1" 'BEGIN {
     split("B KiB MiB GiB TiB", unit, " ")
     for (n = 1; bytes >= 1024 && n < 5; n++) bytes /= 1024
-    printf n == 1 || bytes >= 100 ? "%.0f %s\n" : bytes >= 10 ? "%.1f %s\n" : "%.2f %s\n", bytes, unit[n]
+    form = n == 1 || bytes >= 100 ? "%.0f %s\n" : bytes >= 10 ? "%.1f %s\n" : "%.2f %s\n"
+    printf form, bytes, unit[n]
   }'
 }
 

@@ -60,7 +60,10 @@ struct VHDBlockTable: Sendable {
 
   /// The sector numbers of all blocks that are there, ascending.
   func sorted() -> [UInt32] {
-    var sectors = entries.filter { $0 != VHDBlockTable.absent }
+    var sectors: [UInt32] = []
+    // A table may take 64 MiB: no room for an array that grows by doubling.
+    sectors.reserveCapacity(allocatedCount)
+    for entry in entries where entry != VHDBlockTable.absent { sectors.append(entry) }
     var ascending = true
     for index in sectors.indices.dropFirst() where sectors[index - 1] >= sectors[index] {
       ascending = false

@@ -123,6 +123,10 @@ public struct VHDCheck {
     let table = try VHDBlockTable(of: source, header, size: footer.size, end: place)
     let misplaced = table.findings(regions, limit: VHDCheck.findingLimit)
     findings += misplaced
+    if misplaced.count == VHDCheck.findingLimit {
+      findings.append(
+        Finding(.note, "VHD block table", at: header.tableOffset, "more of these are not listed"))
+    }
     findings += table.unclaimed(regions, limit: VHDCheck.findingLimit)
     try checkPadding(header, used: table.entries.count)
     guard misplaced.isEmpty, footer.kind == .dynamic else { return }

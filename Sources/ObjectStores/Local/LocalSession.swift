@@ -34,7 +34,14 @@ final class LocalSession: WritingSession {
   /// Creates and locks the file; begins again when a cleaner took it between the two.
   private static func takeLock(_ path: String) throws(SystemError) -> FileDescriptor {
     while true {
-      let file = try FileDescriptor(path, .create)
+      let file: FileDescriptor
+      do throws(SystemError) {
+        file = try FileDescriptor(path, .create)
+      } catch {
+        // The cleaner that took the file before it was locked has yet to remove it.
+        guard error.exists else { throw error }
+        continue
+      }
       if try file.lock(), let named = try Files.status(path) {
         if try file.status().inode == named.inode { return file }
       }

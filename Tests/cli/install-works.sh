@@ -1,0 +1,60 @@
+#!/bin/sh
+# What scripts/install puts under a prefix is complete: tools that run, man pages that are found, completions that
+# complete; a destdir holds the same for packagers, and nothing is written elsewhere.
+. "$(dirname "$0")/../cli/functions.sh"
+
+requires bash install
+"$VPIPE_TOP/scripts/install" --from "$VPIPE_BIN" --prefix "$PWD/usr" >said
+grep -q "in $PWD/usr:" said
+for tool in vread vchunk vdedup vstore vrestore vhd; do
+  is "$(usr/bin/$tool --version)" "$($tool --version)"
+  [ "$(size "usr/bin/$tool")" -lt "$(size "$VPIPE_BIN/$tool")" ] || fail "$tool is not stripped"
+  [ -f "usr/share/man/man1/$tool.1" ] || fail "no page for $tool"
+  [ -s "usr/share/zsh/site-functions/_$tool" ]
+  [ -s "usr/share/fish/vendor_completions.d/$tool.fish" ]
+  head -n 1 "usr/share/zsh/site-functions/_$tool" | grep -q "^#compdef $tool"
+done
+if command -v zsh >/dev/null; then zsh -n usr/share/zsh/site-functions/_vstore; fi
+if command -v fish >/dev/null; then fish -n usr/share/fish/vendor_completions.d/vstore.fish; fi
+for page in "$VPIPE_TOP"/man/*.[1-8]; do
+  [ -f "usr/share/man/man${page##*.}/${page##*/}" ] || fail "${page##*/} is not installed"
+  if command -v man >/dev/null; then
+    man -M "$PWD/usr/share/man" -w "${page##*.}" "$(basename "${page%.*}")" >found
+  fi
+done
+
+# The tools work from there, without the build.
+noise 1M >disk.raw
+(
+  PATH=$PWD/usr/bin:/usr/bin:/bin
+  vstore init -r R >/dev/null
+  vread disk.raw | vchunk | vdedup -r R | vstore put -q -r R --name a >id
+  vrestore -r R a --raw | cmp - disk.raw
+)
+
+# offers WORD...: what bash offers for the last one.
+offers() {
+  bash -c '
+    for tool in vread vchunk vdedup vstore vrestore vhd; do
+      . "usr/share/bash-completion/completions/$tool"
+    done
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE} COMP_TYPE=9
+    function=$(complete -p "$1") && function=${function##*-F } && function=${function%% *}
+    "$function" "$1" "${!#}" "${@: -2:1}"
+    printf "%s\n" "${COMPREPLY[@]}"' bash "$@" 2>complete.said
+}
+offers vstore 'p' | grep -qx 'put *' || fail "vstore p: $(offers vstore p) $(cat complete.said)"
+offers vhd 'co' | grep -qx 'convert *'
+offers vread '--sk' | grep -qx -e '--skip *'
+offers vstore check '--ju' | grep -qx -e '--junit *'
+
+# For packagers.
+"$VPIPE_TOP/scripts/install" --from "$VPIPE_BIN" --destdir package --prefix /usr >said
+(cd usr && find . -type f | sort) >files
+(cd package/usr && find . -type f | sort) >package.files
+same files package.files
+is "$(ls package)" usr
+
+fails 64 "$VPIPE_TOP/scripts/install" --nonsense
+fails 64 "$VPIPE_TOP/scripts/install" --prefix
+"$VPIPE_TOP/scripts/install" --help | grep -q -e --destdir
