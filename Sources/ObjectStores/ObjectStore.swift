@@ -80,7 +80,7 @@ public struct StoreError: Error, CustomStringConvertible {
 
   /// Whether the object is not there.
   public var isMissing: Bool {
-    if case .system(let error) = reason { return error.isMissing }
+    if case .system(let error) = reason { return error.isMissing || error.isNoDirectory }
     return false
   }
 

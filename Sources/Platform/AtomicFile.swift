@@ -17,7 +17,7 @@ public final class AtomicFile {
   ///   - path: The final name.
   ///   - replacing: Whether a file of that name may be there already.
   public init(_ path: String, replacing: Bool) throws(SystemError) {
-    if !replacing, try Files.status(path) != nil { throw SystemError("create", code: EEXIST) }
+    if !replacing, try Files.isTaken(path) { throw SystemError("create", code: EEXIST) }
     self.path = path
     let folder = Files.folder(of: path)
     let tag = Hex.text(try Random.bytes(6))

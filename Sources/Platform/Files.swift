@@ -11,6 +11,14 @@ public enum Files {
     throw SystemError("stat")
   }
 
+  /// Whether the name is in use, be it by a link that leads nowhere.
+  public static func isTaken(_ path: String) throws(SystemError) -> Bool {
+    var info = stat()
+    if unsafe lstat(path, &info) == 0 { return true }
+    if errno == ENOENT { return false }
+    throw SystemError("stat")
+  }
+
   public static func makeDirectory(_ path: String) throws(SystemError) {
     _ = try retrying("mkdir") { unsafe mkdir(path, 0o777) }
   }

@@ -15,6 +15,8 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
 
   /// Whether the trouble is that something is not there.
   public var isMissing: Bool { code == ENOENT }
+  /// Whether what should be a folder on the way is something else.
+  public var isNoDirectory: Bool { code == ENOTDIR }
   /// Whether something is there already.
   public var exists: Bool { code == EEXIST }
   /// Whether the medium could not read a sector.

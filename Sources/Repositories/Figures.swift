@@ -16,6 +16,14 @@ public struct RepositoryFigures: Encodable, Sendable {
 }
 
 extension Repository {
+  /// The sum, or the most that a number can be: sizes of volumes may be anything up to 64 PiB.
+  private static func sum(_ sizes: [UInt64]) -> UInt64 {
+    sizes.reduce(0) { total, size in
+      let (sum, overflow) = total.addingReportingOverflow(size)
+      return overflow ? .max : sum
+    }
+  }
+
   public func figures() throws -> RepositoryFigures {
     let points = try points().points
     let packs = try store.list("packs")
@@ -31,7 +39,7 @@ extension Repository {
     }
     return RepositoryFigures(
       points: points.count,
-      volumeBytes: points.reduce(0) { $0 + $1.point.volumes.reduce(0) { $0 + $1.size } },
+      volumeBytes: Self.sum(points.flatMap { $0.point.volumes.map(\.size) }),
       packs: packs.count, packBytes: packs.reduce(0) { $0 + $1.size }, chunks: chunks,
       plainBytes: plain, indexBytes: try store.list("index").reduce(0) { $0 + $1.size })
   }

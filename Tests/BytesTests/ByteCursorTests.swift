@@ -62,7 +62,8 @@ struct ByteCursorTests {
   }
 
   @Test func `errors say what, where and why`() {
-    #expect(complaint([0, 0]) { _ = try $0.one() as Kind } == "box at byte 8: Kind 0 is not supported")
+    #expect(
+      complaint([0, 0]) { _ = try $0.one() as Kind } == "box at byte 8: Kind 0 is not supported")
     #expect(complaint([1]) { try $0.expect("x") } == "box at byte 8: not the expected signature")
     #expect(complaint([]) { try $0.expect("x") } == "box at byte 8: truncated")
     #expect(

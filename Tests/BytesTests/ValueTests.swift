@@ -36,15 +36,18 @@ struct ValueTests {
     #expect(Hex.text([0, 0x0f, 0xa5, 0xff]) == "000fa5ff")
     #expect(Hex.bytes("000fA5ff") == [0, 0x0f, 0xa5, 0xff])
     #expect(Hex.bytes("") == [])
-    for text in ["0", "0g", "0 ", " 00", "0x00", "é0", "-1", "٠٠"] { #expect(Hex.bytes(text) == nil) }
+    for text in ["0", "0g", "0 ", " 00", "0x00", "é0", "-1", "٠٠"] {
+      #expect(Hex.bytes(text) == nil)
+    }
     for byte in UInt8.min...UInt8.max { #expect(Hex.bytes(Hex.text([byte])) == [byte]) }
   }
 
-  @Test(arguments: [
-    ("0", 0), ("1", 1), ("512b", 512), ("64K", 65536), ("64k", 65536), ("1KiB", 1024),
-    ("1kb", 1024), ("127GiB", 127 << 30), ("8TB", 8 << 40), ("3P", 3 << 50), ("1m", 1 << 20),
-    ("18446744073709551615", UInt64.max), ("16383P", 16383 << 50),
-  ] as [(String, UInt64)])
+  @Test(
+    arguments: [
+      ("0", 0), ("1", 1), ("512b", 512), ("64K", 65536), ("64k", 65536), ("1KiB", 1024),
+      ("1kb", 1024), ("127GiB", 127 << 30), ("8TB", 8 << 40), ("3P", 3 << 50), ("1m", 1 << 20),
+      ("18446744073709551615", UInt64.max), ("16383P", 16383 << 50),
+    ] as [(String, UInt64)])
   func `sizes are read`(text: String, size: UInt64) {
     #expect(ByteSize.parse(text) == size)
   }
@@ -57,12 +60,13 @@ struct ValueTests {
     #expect(ByteSize.parse(text) == nil)
   }
 
-  @Test(arguments: [
-    (0, "0 B"), (1, "1 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (1536, "1.50 KiB"),
-    (10 << 10, "10.0 KiB"), (10_239, "10.0 KiB"), (100 << 10, "100 KiB"), (1_048_000, "1023 KiB"),
-    (1_048_575, "1.00 MiB"), (5_186_173_952, "4.83 GiB"), (64 << 40, "64.0 TiB"),
-    (UInt64.max, "16.0 EiB"),
-  ] as [(UInt64, String)])
+  @Test(
+    arguments: [
+      (0, "0 B"), (1, "1 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (1536, "1.50 KiB"),
+      (10 << 10, "10.0 KiB"), (10_239, "10.0 KiB"), (100 << 10, "100 KiB"), (1_048_000, "1023 KiB"),
+      (1_048_575, "1.00 MiB"), (5_186_173_952, "4.83 GiB"), (64 << 40, "64.0 TiB"),
+      (UInt64.max, "16.0 EiB"),
+    ] as [(UInt64, String)])
   func `sizes are written with three digits`(size: UInt64, text: String) {
     #expect(ByteSize.text(size) == text)
   }

@@ -106,7 +106,8 @@ struct ChunkerTests {
     segment.buffer.copy(Noise.bytes(100_000, seed: 1).span, to: 0)
     let id = SHA256.digest(of: [1])
     let runs: [Segment.Run] = [
-      .init(0..<100, .hole(.free)), .init(100..<5000, .chunk(id: id, codec: .zstd, storedCount: 50)),
+      .init(0..<100, .hole(.free)),
+      .init(100..<5000, .chunk(id: id, codec: .zstd, storedCount: 50)),
       .init(5000..<9000, .chunk(id: id, codec: .plain, storedCount: 0)),
       .init(9000..<10_000, .data), .init(10_000..<100_000, .hole(.unchanged)),
     ]

@@ -31,16 +31,17 @@ struct HashingTests {
   }
 
   /// From xxHash's own sanity tests: the generator is theirs too.
-  @Test(arguments: [
-    (0, 0, 0x2D06_8005_38D3_94C2), (1, 0, 0xC44B_DFF4_074E_ECDB), (6, 0, 0x27B5_6A84_CD2D_7325),
-    (12, 0, 0xA713_DAF0_DFBB_77E7), (24, 0, 0xA3FE_70BF_9D35_10EB),
-    (48, 0, 0x397D_A259_ECBA_1F11), (80, 0, 0xBCDE_FBBB_2C47_C90A),
-    (195, 0, 0xCD94_217E_E362_EC3A), (403, 0, 0xCDEB_804D_65C6_DEA4),
-    (512, 0, 0x617E_4959_9013_CB6B), (2048, 0, 0xDD59_E2C3_A5F0_38E0),
-    (0, 0x9E37_79B1_85EB_CA8D, 0xA8A6_B918_B2F0_364A),
-    (1, 0x9E37_79B1_85EB_CA8D, 0x032B_E332_DD76_6EF8),
-    (6, 0x9E37_79B1_85EB_CA8D, 0x8458_9C11_6AB5_9AB9),
-  ] as [(Int, UInt64, UInt64)])
+  @Test(
+    arguments: [
+      (0, 0, 0x2D06_8005_38D3_94C2), (1, 0, 0xC44B_DFF4_074E_ECDB), (6, 0, 0x27B5_6A84_CD2D_7325),
+      (12, 0, 0xA713_DAF0_DFBB_77E7), (24, 0, 0xA3FE_70BF_9D35_10EB),
+      (48, 0, 0x397D_A259_ECBA_1F11), (80, 0, 0xBCDE_FBBB_2C47_C90A),
+      (195, 0, 0xCD94_217E_E362_EC3A), (403, 0, 0xCDEB_804D_65C6_DEA4),
+      (512, 0, 0x617E_4959_9013_CB6B), (2048, 0, 0xDD59_E2C3_A5F0_38E0),
+      (0, 0x9E37_79B1_85EB_CA8D, 0xA8A6_B918_B2F0_364A),
+      (1, 0x9E37_79B1_85EB_CA8D, 0x032B_E332_DD76_6EF8),
+      (6, 0x9E37_79B1_85EB_CA8D, 0x8458_9C11_6AB5_9AB9),
+    ] as [(Int, UInt64, UInt64)])
   func `XXH3-64 gives the published values`(count: Int, seed: UInt64, value: UInt64) {
     var generator: UInt64 = 2_654_435_761
     let bytes = (0..<count).map { _ in

@@ -198,10 +198,11 @@ struct FileTests {
     #expect(nothing == [])
   }
 
-  @Test(arguments: [
-    (0, "1970-01-01T00:00:00Z"), (951_782_400, "2000-02-29T00:00:00Z"),
-    (4_102_444_799, "2099-12-31T23:59:59Z"),
-  ] as [(Int64, String)])
+  @Test(
+    arguments: [
+      (0, "1970-01-01T00:00:00Z"), (951_782_400, "2000-02-29T00:00:00Z"),
+      (4_102_444_799, "2099-12-31T23:59:59Z"),
+    ] as [(Int64, String)])
   func `times are written as RFC 3339 says`(seconds: Int64, text: String) {
     #expect(Clock.text(seconds) == text)
   }

@@ -39,7 +39,9 @@ struct FilesTests {
 
   @Test func `every truncation and flip of a list of known chunks is refused`() throws {
     let scratch = try Scratch()
-    try everyDamage(of: known(3).bytes, reserved: 20..<24) { _ = try KnownIDs(try scratch.file("k", $0)) }
+    try everyDamage(of: known(3).bytes, reserved: 20..<24) {
+      _ = try KnownIDs(try scratch.file("k", $0))
+    }
   }
 
   /// No damage is taken; what is thrown is an error about the format.
@@ -123,7 +125,9 @@ struct FilesTests {
     let test = try TestRepository()
     let stored = try test.open().point(try test.put(PutTests.machine(seed: 3)).name)
     let bytes = try test.open().baseline(of: stored)
-    try everyDamage(of: bytes, reserved: 12..<16) { _ = try BaselineFile(try test.scratch.file("b", $0)) }
+    try everyDamage(of: bytes, reserved: 12..<16) {
+      _ = try BaselineFile(try test.scratch.file("b", $0))
+    }
   }
 
   // MARK: Config

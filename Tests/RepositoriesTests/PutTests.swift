@@ -216,6 +216,23 @@ struct PutTests {
     #expect(try test.findings() == [])
   }
 
+  @Test func `sizes that add up to more than a number holds do no harm`() throws {
+    let test = try TestRepository()
+    for _ in 0..<5 {
+      let feed = MemoryFeed()
+      for number: UInt32 in 0..<64 {
+        feed.volume(number, size: VolumeHeader.sizeLimit)
+        feed.span(number, 0..<VolumeHeader.sizeLimit, .free)
+      }
+      try test.put(feed)
+    }
+    #expect(try test.open().figures().volumeBytes == .max)
+    #expect(try test.findings() == [])
+    let feed = MemoryFeed()
+    for number: UInt32 in 0..<65 { feed.volume(number, size: 0) }
+    #expect(complaint { try test.put(feed) }.contains("beyond the limits"))
+  }
+
   /// The whole road: cut, deduplicated against the repository, sent as a stream, stored.
   @Test func `references lead to what is there`() throws {
     let test = try TestRepository()

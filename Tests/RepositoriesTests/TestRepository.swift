@@ -37,9 +37,9 @@ final class TestRepository: Sendable {
   ) throws -> PutResult {
     var options = PutOptions(name: name)
     change(&options)
-    return try PointWriter.put(feed, into: try open(), options, progress: { _ in }) { text in
-      warnings?.with { $0.append(text) }
-    }
+    return try PointWriter.put(
+      feed, into: try open(), options, progress: { _ in },
+      warn: { text in warnings?.with { $0.append(text) } })
   }
 
   @discardableResult

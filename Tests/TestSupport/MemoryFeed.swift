@@ -1,4 +1,5 @@
 import Blocks
+import Bytes
 
 /// A feed that a test puts together piece by piece; segments are made when they are asked for.
 public final class MemoryFeed: VolumeFeed {

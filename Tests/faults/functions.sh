@@ -70,6 +70,7 @@ no_crash() {
 
 # new_repository REPO: an empty one.
 new_repository() {
+  requires vread vchunk vdedup vstore vrestore vhd
   rm -rf "$1"
   works vstore init -r "$1"
 }

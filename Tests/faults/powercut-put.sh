@@ -4,7 +4,7 @@
 # And, so that we know that this test can fail: with forgotten calls of fsync it does.
 . "$(dirname "$0")/functions.sh"
 
-requires python3 qemu-storage-daemon
+requires python3 qemu-storage-daemon vstore vrestore
 requires_root
 build_killat
 base=$PWD

@@ -128,12 +128,12 @@ class Reader:
 
     def take(self, count, first=False):
         data = b""
-        while len(data) < count:
+        while len(data) < count:  # a mutant takes an end anywhere behind the prelude for the end
             piece = os.read(self.file, count - len(data))
             if not piece:
                 if first and not data:
                     return b""
-                if "no-seal" in MUTANTS:
+                if "no-seal" in MUTANTS and hasattr(self, "seed"):
                     return b""
                 raise Failure(4, "the stream ends within a frame")
             data += piece

@@ -73,16 +73,17 @@ struct LayoutTarget: FuzzTarget {
     for place in [512, 4096, bytes.count - 512] where place >= 0 && place + 92 <= bytes.count {
       let unit = place == 4096 ? 4096 : 512
       let entries = Int(truncatingIfNeeded: bytes.little(place + 72, 8)) &* unit
-      let count = Int(bytes.little(place + 80, 4) & 0xffff) * Int(bytes.little(place + 84, 4) & 0xffff)
+      let count =
+        Int(bytes.little(place + 80, 4) & 0xffff) * Int(bytes.little(place + 84, 4) & 0xffff)
       if entries >= 0, entries <= bytes.count, count <= bytes.count - entries {
         let part = Array(bytes[entries..<entries + count])
-        bytes.set(place + 88, 4, UInt64(CRC32.of(part.span)))
+        bytes.set(place + 88, 4, UInt64(CRC32.of(part)))
       }
       let length = Int(bytes.little(place + 12, 4))
       guard length >= 20, length <= bytes.count - place else { continue }
       bytes.set(place + 16, 4, 0)
       let header = Array(bytes[place..<place + length])
-      bytes.set(place + 16, 4, UInt64(CRC32.of(header.span)))
+      bytes.set(place + 16, 4, UInt64(CRC32.of(header)))
     }
     return bytes
   }
@@ -136,7 +137,8 @@ struct LayoutTarget: FuzzTarget {
     disk.set(592, 4, 128)
     disk.set(596, 4, 128)
     let swap: [UInt8] = [
-      0x6d, 0xfd, 0x57, 0x06, 0xab, 0xa4, 0xc4, 0x43, 0x84, 0xe5, 0x09, 0x33, 0xc8, 0x4b, 0x4f, 0x4f,
+      0x6d, 0xfd, 0x57, 0x06, 0xab, 0xa4, 0xc4, 0x43, 0x84, 0xe5, 0x09, 0x33, 0xc8, 0x4b, 0x4f,
+      0x4f,
     ]
     disk.replaceSubrange(1024..<1040, with: swap)
     disk.set(1040, 8, 1)

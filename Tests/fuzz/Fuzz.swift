@@ -31,7 +31,7 @@ public func initialize(
 ///
 /// Checksums would hide a parser from the fuzzer. So an input's first byte says, where it is even,
 /// that the harness is to make the others fit before they are parsed.
-protocol FuzzTarget {
+protocol FuzzTarget: Sendable {
   /// Must return, whatever the input; errors are swallowed by the caller.
   func run(_ input: [UInt8]) throws
   /// Makes checksums fit.

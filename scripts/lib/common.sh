@@ -111,7 +111,11 @@ require_swift() {
     exit 2
   fi
   version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
-  [ -n "$version" ] || fail "swift --version tells no version: $(swift --version 2>&1 | head -n 1)"
+  if [ -z "$version" ]; then
+    echo "$script: swift does not run: $(swift --version 2>&1 | head -n 1)" >&2
+    hint 'the packages that Swift itself needs: https://www.swift.org/install/linux/'
+    exit 2
+  fi
   case $version in
     [0-5].* | 6.[0-2])
       echo "$script: Swift $version is too old; 6.3 is needed" >&2
