@@ -44,6 +44,9 @@ public protocol WritingSession: AnyObject {
   /// is kept, as names say what objects hold. Durable only after `flush`.
   func publish(_ object: StagedObject, as name: String) throws(StoreError)
 
+  /// Makes the next `flush` see to an object that somebody else published.
+  func willRelyOn(_ name: String)
+
   /// Returns when all published names are on stable storage.
   func flush() throws(StoreError)
 

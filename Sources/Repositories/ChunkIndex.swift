@@ -104,26 +104,36 @@ final class ChunkIndex: @unchecked Sendable {
   /// Rows of what counts as a small index file.
   private static let smallCount = 256 << 10
 
+  /// A pack with its rows.
+  typealias PackRows = (info: PackInfo, entries: [ChunkEntry])
+
   /// The index files that a writer should merge into its own, with their packs' rows.
-  func mergeable() -> (names: [Digest], packs: [(info: PackInfo, entries: [ChunkEntry])]) {
+  func mergeable() -> (names: [Digest], packs: [PackRows]) {
     let small = sources.with { $0 }.filter {
       $0.table.name != nil && $0.table.count < ChunkIndex.smallCount
     }
     guard small.count >= ChunkIndex.mergeCount else { return ([], []) }
-    var packs: [(info: PackInfo, entries: [ChunkEntry])] = []
-    for source in small {
-      var entries = [[ChunkEntry]](repeating: [], count: source.present.count)
-      for position in 0..<source.table.count {
-        guard var entry = source.table.entry(at: position) else { continue }
-        let number = Int(entry.pack)
-        entry.pack = 0
-        if number < entries.count, source.present[number] { entries[number].append(entry) }
-      }
-      for (number, info) in source.table.packs.enumerated() where source.present[number] {
-        packs.append((info, entries[number]))
-      }
+    let names = small.compactMap { $0.table.name.flatMap { Layout.digest(inName: $0) } }
+    return (names, small.flatMap { ChunkIndex.rows(of: $0) })
+  }
+
+  /// Packs that no index file covers, with their rows: left by a writer that did not finish, or
+  /// their index is lost. A writer adopts them, so that no point depends on them unindexed.
+  func orphans() -> [PackRows] {
+    sources.with { $0 }.filter { $0.table.name == nil }.flatMap { ChunkIndex.rows(of: $0) }
+  }
+
+  private static func rows(of source: Source) -> [PackRows] {
+    var entries = [[ChunkEntry]](repeating: [], count: source.present.count)
+    for position in 0..<source.table.count {
+      guard var entry = source.table.entry(at: position) else { continue }
+      let number = Int(entry.pack)
+      entry.pack = 0
+      if number < entries.count, source.present[number] { entries[number].append(entry) }
     }
-    return (small.compactMap { $0.table.name.flatMap { Layout.digest(inName: $0) } }, packs)
+    return source.table.packs.enumerated().compactMap { number, info in
+      source.present[number] ? (info, entries[number]) : nil
+    }
   }
 
   /// Looks a chunk up.
@@ -144,7 +154,8 @@ final class ChunkIndex: @unchecked Sendable {
     let source = Source(table: table, present: table.packs.map { _ in true })
     let superseded = Set(table.superseded.map { Layout.index($0) })
     sources.with { sources in
-      sources.removeAll { $0.table.name.map { superseded.contains($0) } ?? false }
+      // What has no name was adopted by the new table.
+      sources.removeAll { $0.table.name.map { superseded.contains($0) } ?? true }
       sources.append(source)
     }
   }

@@ -319,16 +319,21 @@ public final class PointWriter {
         name: attachment.name, size: attachment.bytes.count, chunks: ids))
   }
 
-  /// Publishes the packs so far, durably, and an index file of them.
+  /// Publishes the packs so far, durably, and an index file of them and of packs that none covers.
   private func writeIndex() throws {
     try packs.finish()
     let new = packs.takeAll()
     unindexed = 0
-    guard !new.isEmpty else { return }
+    let orphans = context.index.orphans()
+    guard !new.isEmpty || orphans.contains(where: { usedPacks.contains($0.info.id) }) else {
+      return
+    }
+    // Whoever left them may not have made their names durable.
+    for orphan in orphans { session.willRelyOn(Layout.pack(orphan.info.id)) }
     try session.flush()
     let old = context.index.mergeable()
     let bytes = IndexTable.build(
-      new.map { (PackInfo(id: $0.id, size: $0.size), $0.entries) } + old.packs,
+      new.map { (PackInfo(id: $0.id, size: $0.size), $0.entries) } + orphans + old.packs,
       superseded: old.names)
     let name = Layout.index(SHA256.digest(of: bytes))
     let object = try session.stage()

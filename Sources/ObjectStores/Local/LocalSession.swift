@@ -129,6 +129,12 @@ final class LocalSession: WritingSession {
     knownFolders.insert(name)
   }
 
+  func willRelyOn(_ name: String) {
+    let folder = Files.folder(of: name)
+    touched.insert(folder)
+    touched.insert(Files.folder(of: folder))
+  }
+
   func flush() throws(StoreError) {
     for name in touched.sorted() {
       do {
