@@ -26,9 +26,7 @@ public final class Repository: Sendable {
       guard status.kind == .directory else {
         throw RepositoryError.failed("not a folder")
       }
-      guard try Files.names(in: path).isEmpty else {
-        throw RepositoryError.failed("not empty")
-      }
+      guard try isEmpty(path, store) else { throw RepositoryError.failed("not empty") }
     }
     try store.create(Layout.folders)
     let bytes = try config.fileBytes()
@@ -41,6 +39,20 @@ public final class Repository: Sendable {
       try session.flush()
     }
     try session.end()
+  }
+
+  /// Whether nothing is in a folder but what an interrupted `create` leaves, which is removed.
+  private static func isEmpty(_ path: String, _ store: LocalStore) throws -> Bool {
+    let names = try Files.names(in: path)
+    guard names.allSatisfy({ Layout.folders.contains($0) }) else { return false }
+    for folder in Layout.folders where folder != "writers" {
+      let objects = try store.list(folder)
+      guard objects.allSatisfy({ $0.name == Layout.configCopy }) else { return false }
+    }
+    if names.contains("copies"), try Files.isTaken("\(path)/\(Layout.configCopy)") {
+      try Files.remove("\(path)/\(Layout.configCopy)")
+    }
+    return true
   }
 
   public init(_ path: String) throws {
