@@ -118,7 +118,9 @@ final class ChunkIndex: @unchecked Sendable {
   }
 
   /// Packs that no index file covers, with their rows: left by a writer that did not finish, or
-  /// their index is lost. A writer adopts them, so that no point depends on them unindexed.
+  /// their index is lost.
+  ///
+  /// A writer adopts them, so that no point depends on them unindexed.
   func orphans() -> [PackRows] {
     sources.with { $0 }.filter { $0.table.name == nil }.flatMap { ChunkIndex.rows(of: $0) }
   }

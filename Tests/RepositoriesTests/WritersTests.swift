@@ -105,6 +105,20 @@ struct WritersTests {
     #expect(try test.files("index").count == 1)
   }
 
+  /// Index files are never changed nor removed by a writer; but few of them are in use.
+  @Test func `many small index files become few`() throws {
+    let test = try TestRepository()
+    for turn in 0..<60 { try test.put(Noise.bytes(5000, seed: UInt64(turn)), name: "m\(turn)") }
+    #expect(try test.files("index").count == 60)
+    let index = try test.open().openIndex()
+    #expect(index.files.count < 20, "\(index.files.count) in use")
+    #expect(index.count < 200, "\(index.count) rows for 120 chunks")
+    #expect(try test.findings() == [])
+    for turn in 0..<60 {
+      #expect(try test.content("m\(turn)") == Noise.bytes(5000, seed: UInt64(turn)))
+    }
+  }
+
   @Test func `a damaged index file is noticed and made anew`() throws {
     let test = try TestRepository()
     let content = TestDisk.content(Segment.byteCount, seed: 71)
