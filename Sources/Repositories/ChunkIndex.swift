@@ -82,39 +82,52 @@ final class ChunkIndex: @unchecked Sendable {
         troubles.append("\(error)")
       }
     }
-    // Those that supersede others come first, so that what they replace need not be proven.
-    tables.sort { $0.superseded.count > $1.superseded.count }
+    // Those that supersede others come first, so that what they replace need not be proven. One
+    // that is superseded itself still speaks for what it replaced.
     let provesAll = objects.reduce(0) { $0 + $1.size } <= checkedBytes
-    var superseded: Set<String> = []
-    return tables.filter { table in
-      guard let name = table.name, !superseded.contains(name) else { return false }
-      if provesAll, !table.isWhole {
-        troubles.append("\(name): its content does not fit its checksum")
-        return false
-      }
-      superseded.formUnion(table.superseded.map { Layout.index($0) })
-      return true
+    func isWhole(_ table: IndexTable) -> Bool {
+      if !provesAll || table.isWhole { return true }
+      troubles.append("\(table.name ?? ""): its content does not fit its checksum")
+      return false
     }
+    let merged = tables.filter { !$0.superseded.isEmpty && isWhole($0) }
+    let superseded = Set(merged.flatMap(\.superseded).map { Layout.index($0) })
+    let plain = tables.filter {
+      $0.superseded.isEmpty && !superseded.contains($0.name ?? "") && isWhole($0)
+    }
+    return merged.filter { !superseded.contains($0.name ?? "") } + plain
   }
 
   // MARK: Merging
 
   /// So many small index files are merged by the next writer, as each costs a look-up.
   private static let mergeCount = 16
-  /// Rows of what counts as a small index file.
+  /// Rows of what counts as a small index file, and of all that are merged at once.
   private static let smallCount = 256 << 10
+  private static let mergedCount = 1 << 20
 
   /// A pack with its rows.
   typealias PackRows = (info: PackInfo, entries: [ChunkEntry])
 
   /// The index files that a writer should merge into its own, with their packs' rows.
   func mergeable() -> (names: [Digest], packs: [PackRows]) {
-    let small = sources.with { $0 }.filter {
-      $0.table.name != nil && $0.table.count < ChunkIndex.smallCount
-    }
+    var left = ChunkIndex.mergedCount
+    let small = sources.with { $0 }
+      .filter { $0.table.name != nil && $0.table.count < ChunkIndex.smallCount }
+      .sorted { $0.table.count < $1.table.count }
+      .prefix(Int(IndexTable.supersededLimit))
+      .prefix { source in
+        left -= source.table.count
+        return left >= 0
+      }
     guard small.count >= ChunkIndex.mergeCount else { return ([], []) }
     let names = small.compactMap { $0.table.name.flatMap { Layout.digest(inName: $0) } }
-    return (names, small.flatMap { ChunkIndex.rows(of: $0) })
+    // Two writers that merged the same files both have their packs.
+    var seen: Set<Digest> = []
+    let packs = small.flatMap { ChunkIndex.rows(of: $0) }.filter {
+      seen.insert($0.info.id).inserted
+    }
+    return (names, packs)
   }
 
   /// Packs that no index file covers, with their rows: left by a writer that did not finish, or

@@ -17,7 +17,7 @@ public enum Console {
   /// Prints lines of results; an error (a full disk, a closed pipe) is thrown, never lost.
   public static func result(_ text: String) throws(Failure) {
     do {
-      try FileDescriptor.standardOutput.write(text + "\n")
+      try FileDescriptor.standardOutput.write(printable(text) + "\n")
     } catch {
       throw Failure(.failed, "stdout: \(error)")
     }

@@ -46,6 +46,9 @@ struct Vread: Tool {
 
   func validate() throws {
     if raw && list { throw ValidationError("--raw and --list exclude each other") }
+    if sources.contains("-") {
+      throw ValidationError("-: a disk cannot be read from a pipe; name a file or device")
+    }
     if base != nil && (raw || list) {
       throw ValidationError("--base makes a stream: it excludes --raw and --list")
     }

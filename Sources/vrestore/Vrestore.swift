@@ -55,6 +55,7 @@ struct Vrestore: Tool {
     if range != nil, !raw, target == nil {
       throw ValidationError("--range belongs to --raw or -o: a stream holds whole volumes")
     }
+    if target == "-" { throw ValidationError("-o -: leave it out for a stream, or use --raw") }
     if targetIsZero, target == nil { throw ValidationError("--target-is-zero belongs to -o") }
   }
 

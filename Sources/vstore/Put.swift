@@ -46,14 +46,25 @@ struct Put: Tool {
   @OptionGroup
   var output: OutputOptions
 
-  func validate() throws {
-    if name.isEmpty || name.contains(where: { "~/:".contains($0) || $0.isWhitespace }) {
-      throw ValidationError("--name '\(name)': must not be empty or hold ~ / : or white space")
+  mutating func validate() throws {
+    guard Put.isName(name) else {
+      throw ValidationError(
+        "--name '\(name)': 1 to 255 bytes without ~ / : white space and control characters")
     }
+    if sources == ["-"] { sources = [] }
     if sources.isEmpty, !volume.isEmpty {
       throw ValidationError("--volume names sources; a stream has its own names")
     }
     if dryRun, sources.isEmpty { throw ValidationError("--dry-run needs a source by name") }
+  }
+
+  /// Whether a point of this name can be asked for again and shown anywhere.
+  private static func isName(_ text: String) -> Bool {
+    (1...255).contains(text.utf8.count)
+      && text.unicodeScalars.allSatisfy { scalar in
+        !"~/:".unicodeScalars.contains(scalar) && !scalar.properties.isWhitespace
+          && scalar.value >= 0x20 && !(0x7f...0x9f).contains(scalar.value)
+      }
   }
 
   func run() throws {
