@@ -104,6 +104,7 @@ public final class Checker {
       } catch let error as StoreError where error.isMissing {
         damage(file, "missing")
       } catch {
+        if isFaultOfMachine(error) { throw error }
         damage(file, problem(error, file))
       }
     }
@@ -137,6 +138,7 @@ public final class Checker {
         guard job.readsWhole else { return }
         job.problems = try proof.with { try $0.prove(file, job.id, job.size, job.entries) }
       } catch {
+        if isFaultOfMachine(error) { throw error }
         job.problems.append("\(error)")
       }
     }
@@ -229,6 +231,7 @@ public final class Checker {
         }
         whole.append(rows)
       } catch {
+        if isFaultOfMachine(error) { throw error }
         damage(file, problem(error, file))
       }
     }
@@ -250,7 +253,9 @@ public final class Checker {
       guard let point = try checkFiles(of: name) else { continue }
       pointCount += 1
       previous.append((Layout.point(name), point.previous))
-      for problem in walk.check(point) { damage(problem.file ?? Layout.point(name), problem.text) }
+      for problem in try walk.check(point) {
+        damage(problem.file ?? Layout.point(name), problem.text)
+      }
     }
     for (point, names) in previous {
       for name in names where !seen.contains(name) {
@@ -283,6 +288,7 @@ public final class Checker {
           damage(file, "missing, but its copy is there: \(Layout.pointCopy(name))")
         }
       } catch {
+        if isFaultOfMachine(error) { throw error }
         damage(file, problem(error, file))
       }
     }

@@ -55,6 +55,7 @@ final class ChunkIndex: @unchecked Sendable {
         loose.append((PackInfo(id: id, size: size), entries))
         uncovered.append(PackInfo(id: id, size: size))
       } catch {
+        if isFaultOfMachine(error) { throw error }
         troubles.append("\(error)")
       }
     }

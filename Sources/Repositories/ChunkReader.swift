@@ -142,7 +142,7 @@ final class ChunkReader {
     let got: Int
     do {
       got = try files.file(location.pack.id).read(into: &target, at: start)
-    } catch let error as SystemError {
+    } catch let error as SystemError where !isFaultOfMachine(error) {
       throw RepositoryError.damaged("\(name): \(error)")
     }
     guard got >= Int(location.entry.storedCount) else {

@@ -23,7 +23,7 @@ struct MapWalk {
   }
 
   /// What is wrong with a point's maps and attachments.
-  mutating func check(_ point: RecoveryPoint) -> [Problem] {
+  mutating func check(_ point: RecoveryPoint) throws -> [Problem] {
     var problems: [Problem] = []
     for volume in point.volumes {
       guard let target = volume.target else { continue }
@@ -31,6 +31,7 @@ struct MapWalk {
       do {
         try walk(map, volume, &problems)
       } catch {
+        if isFaultOfMachine(error) { throw error }
         problems.append(Problem(file: nil, text: "volume \(volume.name): \(error)"))
       }
       noteNodes(map)
@@ -76,6 +77,7 @@ struct MapWalk {
         }
         if isSound { sound.insert(id) }
       } catch {
+        if isFaultOfMachine(error) { throw error }
         problems.append(Problem(file: nil, text: "\(place): \(error)"))
       }
       if problems.count >= MapWalk.problemLimit {

@@ -1,4 +1,5 @@
 internal import ObjectStores
+internal import Platform
 
 /// Trouble with a repository; each kind has its exit status.
 public enum RepositoryError: Error, CustomStringConvertible {
@@ -23,4 +24,12 @@ public enum RepositoryError: Error, CustomStringConvertible {
       text
     }
   }
+}
+
+/// Whether an error says nothing about the repository: no descriptors left, no permission.
+func isFaultOfMachine(_ error: any Error) -> Bool {
+  var cause = error as? SystemError
+  if let error = error as? StoreError, case .system(let system) = error.reason { cause = system }
+  guard let cause else { return false }
+  return !cause.isMissing && !cause.isUnreadable && !cause.isNoDirectory
 }

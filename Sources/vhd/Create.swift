@@ -34,8 +34,9 @@ struct Create: Tool {
   @OptionGroup
   var reading: ReadingArguments
 
-  func validate() throws {
+  mutating func validate() throws {
     if rawInput != (size != nil) { throw ValidationError("--raw-input and --size belong together") }
+    if sources == ["-"] { sources = [] }
     if rawInput, !sources.isEmpty { throw ValidationError("--raw-input reads stdin, not a source") }
     if let size, ByteSize.parse(size) == nil {
       throw ValidationError("--size: '\(size)' is no size")

@@ -98,11 +98,21 @@ struct WritersTests {
     let second = try test.put(MemoryFeed.disk(content), name: "other")
     #expect(second.point.addedChunks == 0)
     #expect(second.point.volumes[0].root == first.point.volumes[0].root)
-    // The check wants an index for what points need, and the repair makes one.
+    // The writer has adopted them.
+    #expect(try test.files("index").count == 1)
+    #expect(try test.findings() == [])
+    #expect(try test.open().repairIndex().packs == 0)
+  }
+
+  @Test func `an index that is lost is noticed and made anew`() throws {
+    let test = try TestRepository()
+    let content = TestDisk.content(Segment.byteCount, seed: 75)
+    try test.put(content)
+    for file in try test.files("index") { try Files.remove("\(test.path)/index/\(file)") }
     #expect(try test.findings().contains { $0.severity == .damage && $0.file == "index" })
     #expect(try test.open().repairIndex().packs == 1)
     #expect(try test.findings() == [])
-    #expect(try test.files("index").count == 1)
+    #expect(try test.content() == content)
   }
 
   /// Index files are never changed nor removed by a writer; but few of them are in use.

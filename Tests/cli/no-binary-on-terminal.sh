@@ -42,10 +42,3 @@ on_terminal 0 'vrestore -r R a -o out.raw'
 same out.raw disk.raw
 on_terminal 0 'vrestore -r R a | vstore put -r R --name c'
 is "$(vstore list -r R c | wc -l)" 2
-
-# A name from a stream cannot steer the terminal.
-vread --name "$(printf 'a\033]0;b\007c')" disk.raw >stream 2>/dev/null || exit 0
-vstore put -q -r R --name d <stream >id
-vstore show -r R d >shown
-vstore list -r R d >>shown
-if grep -q "$(printf '\033')" shown; then fail 'an escape sequence in what list and show print'; fi
