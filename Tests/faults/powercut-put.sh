@@ -33,8 +33,8 @@ while IFS=: read -r number point; do
   echo "acknowledged point \$point"
   restores "\$point" "\$number"
 done <"\$2"
-if [ ! -s "\$2" ] && ! vstore list -r R >/dev/null 2>&1; then
-  echo 'no repository yet'
+if [ ! -s "\$2" ] && [ ! -e R/config ]; then
+  echo 'vstore init had not ended: again'
   vstore init -r R
 fi
 vstore list -r R --json | grep -o '"id": *"[^"]*"' | cut -d '"' -f 4 >points

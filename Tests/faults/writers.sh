@@ -25,6 +25,7 @@ writer one &
 one=$!
 writer two &
 two=$!
+later "kill $one $two 2>/dev/null; wait"
 
 # The third one is killed; what it leaves behind must not disturb the others.
 kills=0
