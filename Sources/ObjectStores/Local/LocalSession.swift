@@ -21,6 +21,7 @@ final class LocalSession: WritingSession {
     self.store = store
     do {
       id = Hex.text(try Random.bytes(16))
+      try LocalSession.makeWritersFolder(store)
       let path = store.path("writers/\(id).alive")
       alive = try LocalSession.takeLock(path)
       try Files.makeDirectory(store.path("writers/\(id)"))
@@ -29,6 +30,18 @@ final class LocalSession: WritingSession {
       throw StoreError("writers", .system(error))
     }
     try LocalSession.removeDead(store, except: id)
+  }
+
+  /// What copies a repository may leave out empty folders: git does, object stores know none.
+  private static func makeWritersFolder(_ store: LocalStore) throws(SystemError) {
+    guard try Files.status(store.path("writers")) == nil else { return }
+    do throws(SystemError) {
+      try Files.makeDirectory(store.path("writers"))
+    } catch {
+      // Another writer was faster.
+      guard error.exists else { throw error }
+    }
+    try Files.syncDirectory(store.path(""))
   }
 
   /// Creates and locks the file; begins again when a cleaner took it between the two.
