@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int cl_block_device_size(int fd, uint64_t *size) { return ioctl(fd, BLKGETSIZE64, size); }
@@ -46,6 +48,26 @@ int cl_start_writeback(int fd, off_t offset, off_t length) {
     return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 }
 
+int cl_is_on_local_disk(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) != 0) return 0;
+    if (S_ISBLK(status.st_mode)) return 1;
+    struct statfs info;
+    if (!S_ISREG(status.st_mode) || fstatfs(fd, &info) != 0) return 0;
+    switch ((unsigned long)info.f_type) {
+    case EXT4_SUPER_MAGIC:
+    case XFS_SUPER_MAGIC:
+    case BTRFS_SUPER_MAGIC: return 1;
+    default: return 0;
+    }
+}
+
+int cl_set_direct(int fd, int direct) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) return -1;
+    return fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
 int cl_lock(int fd) {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     return fcntl(fd, F_OFD_SETLK, &lock);
@@ -56,8 +78,6 @@ int cl_is_block_device(mode_t mode) { return S_ISBLK(mode); }
 int cl_is_character_device(mode_t mode) { return S_ISCHR(mode); }
 int cl_is_directory(mode_t mode) { return S_ISDIR(mode); }
 int cl_is_fifo(mode_t mode) { return S_ISFIFO(mode); }
-
-const int cl_o_direct = O_DIRECT;
 
 int cl_free_bytes(int fd, uint64_t *bytes) {
     struct statvfs info;

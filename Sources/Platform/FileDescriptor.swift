@@ -240,6 +240,15 @@ public final class FileDescriptor: @unchecked Sendable {
     }
   }
 
+  /// Whether large writes should go past the page cache: on a device, and on a local file system
+  /// that is known to write straight to one.
+  var gainsFromDirectWrites: Bool { cl_is_on_local_disk(number) != 0 }
+
+  /// Has all writes from now on go past the page cache, or into it again.
+  ///
+  /// - Returns: False when the file cannot.
+  func setDirect(_ isDirect: Bool) -> Bool { cl_set_direct(number, isDirect ? 1 : 0) == 0 }
+
   /// Flushes data and metadata.
   ///
   /// An error means that what was written is lost: never try again.

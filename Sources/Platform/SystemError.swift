@@ -19,6 +19,9 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
   public var isNoDirectory: Bool { code == ENOTDIR }
   /// Whether something is there already.
   public var exists: Bool { code == EEXIST }
+  /// Whether the call makes no sense for this file, such as direct writes that it cannot take.
+  public var isInvalid: Bool { code == SystemError.invalid }
+  static let invalid = EINVAL
   /// Whether the medium could not read a sector.
   public var isUnreadable: Bool { code == EIO || code == ENODATA || code == EBADMSG }
 

@@ -27,10 +27,9 @@ final class PackWriter {
   private let publisher: Workers<ClosedPack>
   private let hash = SHA256()
   private var open: StagedObject?
+  private var content: BulkAppender?
   private var position: UInt64 = 0
-  private var flushed: UInt64 = 0
   private var entries: [ChunkEntry] = []
-  private static let writebackStep: UInt64 = 8 << 20
 
   /// Packs that are published, though perhaps not yet durable.
   private(set) var published: [ClosedPack] = []
@@ -56,32 +55,27 @@ final class PackWriter {
   func append(_ chunks: [ChunkEntry], _ bytes: Span<UInt8>) throws {
     guard !chunks.isEmpty else { return }
     if position > 0, position + UInt64(bytes.count) > UInt64(PackFile.closingSize) { try close() }
-    let object = try open ?? begin()
+    if open == nil { try begin() }
     for var chunk in chunks {
       chunk.offset += UInt32(position)
       entries.append(chunk)
     }
-    try write(bytes, to: object)
-    if position - flushed >= PackWriter.writebackStep {
-      object.file.startWriteback(flushed..<position)
-      flushed = position
-    }
+    try write(bytes)
   }
 
-  private func begin() throws -> StagedObject {
+  private func begin() throws {
     let object = try session.stage()
     open = object
+    content = BulkAppender(object.file)
     position = 0
-    flushed = 0
     entries = []
     let header = PackFile.header(salt: try Random.bytes(32))
-    try write(header.span, to: object)
-    return object
+    try write(header.span)
   }
 
-  private func write(_ bytes: Span<UInt8>, to object: StagedObject) throws {
+  private func write(_ bytes: Span<UInt8>) throws {
     do {
-      try object.file.write(bytes)
+      try content?.append(bytes)
     } catch {
       throw StoreError("packs", .system(error))
     }
@@ -93,9 +87,15 @@ final class PackWriter {
     guard let object = open else { return }
     let directory = PackFile.directory(entries)
     let trailer = PackFile.trailer(directoryOffset: position, directory: directory)
-    try write(directory.span, to: object)
-    try write(trailer.span, to: object)
+    try write(directory.span)
+    try write(trailer.span)
+    do {
+      try content?.finish()
+    } catch {
+      throw StoreError("packs", .system(error))
+    }
     open = nil
+    content = nil
     byteCount += position
     while !publisher.hasRoom { try takePublished() }
     publisher.give(

@@ -13,58 +13,51 @@ protocol DiskTarget: AnyObject {
 
 /// A fixed disk, or a raw one without any footer, in a file: zeros become holes.
 final class FixedFile: DiskTarget {
-  private let file: FileDescriptor
+  private let file: BulkFile
   private let size: UInt64
   private let footer: VHDFooter?
-  private var writeback: Writeback?
 
   /// - Parameters:
   ///   - file: An empty file.
   ///   - size: The disk's size in bytes.
   ///   - footer: What goes behind it.
-  ///   - isFlushed: Whether the file is flushed at the end.
   /// - Throws: When the file system takes no file of that size.
-  init(_ file: FileDescriptor, size: UInt64, footer: VHDFooter?, isFlushed: Bool) throws {
+  init(_ file: BulkFile, size: UInt64, footer: VHDFooter?) throws {
     self.file = file
     self.size = size
     self.footer = footer
-    writeback = isFlushed ? Writeback(file) : nil
-    try file.truncate(to: size)
+    try file.file.truncate(to: size)
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
     try file.write(bytes, at: offset)
-    writeback?.note(offset..<offset + UInt64(bytes.count))
   }
 
   func finish() throws {
-    guard let footer else { return }
-    let bytes = footer.bytes
-    try file.write(bytes.span, at: size)
+    if let footer {
+      let bytes = footer.bytes
+      try file.write(bytes.span, at: size)
+    }
+    try file.finish()
   }
 }
 
 /// A dynamic disk in a file: blocks that are never written to are not there.
 final class DynamicFile: DiskTarget {
-  private let file: FileDescriptor
+  private let file: BulkFile
   private let footer: VHDFooter
   private var layout: VHDDynamicLayout
   private let bitmap: [UInt8]
-  private var writeback: Writeback?
 
   /// - Parameters:
   ///   - file: An empty file.
   ///   - layout: Of the disk, with no block in it.
   ///   - footer: The disk's footer.
-  ///   - isFlushed: Whether the file is flushed at the end.
-  init(
-    _ file: FileDescriptor, _ layout: VHDDynamicLayout, footer: VHDFooter, isFlushed: Bool
-  ) {
+  init(_ file: BulkFile, _ layout: VHDDynamicLayout, footer: VHDFooter) {
     self.file = file
     self.layout = layout
     self.footer = footer
     bitmap = layout.bitmap
-    writeback = isFlushed ? Writeback(file) : nil
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
@@ -76,7 +69,6 @@ final class DynamicFile: DiskTarget {
       let count = Int(min(UInt64(bytes.count - done), block - inner))
       let start = try dataOffset(Int(place / block)) + inner
       try file.write(bytes.extracting(done..<done + count), at: start)
-      writeback?.note(start..<start + UInt64(count))
       done += count
     }
   }
@@ -96,11 +88,12 @@ final class DynamicFile: DiskTarget {
   }
 
   func finish() throws {
-    try file.truncate(to: layout.end)
+    try file.file.truncate(to: layout.end)
     let start = layout.start(footer)
     try file.write(start.span, at: 0)
     let bytes = footer.bytes
     try file.write(bytes.span, at: layout.end)
+    try file.finish()
   }
 }
 
@@ -143,7 +136,7 @@ final class SpooledDynamic: DiskTarget {
   ) {
     self.output = output
     self.spool = spool
-    image = DynamicFile(spool, layout, footer: footer, isFlushed: false)
+    image = DynamicFile(BulkFile(spool, isCached: true), layout, footer: footer)
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
@@ -198,27 +191,5 @@ private final class OrderedOutput {
       try file.write(zeros.span(0..<count))
       position += UInt64(count)
     }
-  }
-}
-
-/// Has the kernel write out what was written while more is coming, so that the flush at the end
-/// finds little left to do.
-private struct Writeback {
-  /// Smaller pieces cost more calls and more seeks; larger ones leave more for the end.
-  private static let byteCount: UInt64 = 32 << 20
-
-  private let file: FileDescriptor
-  private var pending: Range<UInt64> = 0..<0
-
-  init(_ file: FileDescriptor) { self.file = file }
-
-  mutating func note(_ range: Range<UInt64>) {
-    pending =
-      pending.isEmpty
-      ? range
-      : min(pending.lowerBound, range.lowerBound)..<max(pending.upperBound, range.upperBound)
-    guard pending.upperBound - pending.lowerBound >= Writeback.byteCount else { return }
-    file.startWriteback(pending)
-    pending = 0..<0
   }
 }

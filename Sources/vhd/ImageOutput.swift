@@ -111,14 +111,14 @@ final class ImageOutput {
     case .raw, .fixed:
       let footer = plan.type == .raw ? nil : try footer(.fixed, size)
       if let file {
-        return try FixedFile(file, size: size, footer: footer, isFlushed: atomic != nil)
+        return try FixedFile(file, size: size, footer: footer)
       }
       return OrderedTarget(.standardOutput, size: size, footer: footer)
     case .dynamic:
       let layout = try VHDDynamicLayout(size: size, blockByteCount: plan.blockByteCount)
       let footer = try footer(.dynamic, size)
       if let file {
-        return DynamicFile(file, layout, footer: footer, isFlushed: atomic != nil)
+        return DynamicFile(file, layout, footer: footer)
       }
       let spool = try SpoolFile.open(in: plan.spool)
       return SpooledDynamic(.standardOutput, spool: spool, layout, footer: footer)
@@ -126,14 +126,15 @@ final class ImageOutput {
   }
 
   /// The file in which any place can be written; nil for a pipe.
-  private func openFile() throws -> FileDescriptor? {
+  private func openFile() throws -> BulkFile? {
     guard let path else {
       inPlace = try canWriteInPlace(.standardOutput)
-      return inPlace ? .standardOutput : nil
+      // The open file is the shell's as well, which may go on writing to it in its own way.
+      return inPlace ? BulkFile(.standardOutput, isCached: true) : nil
     }
     let atomic = try OutputFile.open(path, isForced: force)
     self.atomic = atomic
-    return atomic.file
+    return BulkFile(atomic.file)
   }
 
   /// Whether `file` is an empty file that takes bytes where they are meant to go.

@@ -122,6 +122,44 @@ struct FileTests {
     #expect(content.dropFirst().dropLast().allSatisfy { $0 == 0 })
   }
 
+  @Test func `bulk writes put every byte where it belongs, aligned or not`() throws {
+    let scratch = try Scratch()
+    let content = Noise.bytes(3 << 20, seed: 3)
+    // As the kernel likes it; unaligned places; unaligned memory; too small to go past the cache.
+    let pieces = [
+      0..<1 << 20, 1 << 20..<(1 << 20) + 5000, (1 << 20) + 5000..<(2 << 20) + 1,
+      (2 << 20) + 1..<(2 << 20) + 2, (2 << 20) + 2..<3 << 20,
+    ]
+    for isCached in [false, true] {
+      let file = try scratch.file("bulk \(isCached)", [])
+      let target = BulkFile(
+        try FileDescriptor(scratch["bulk \(isCached)"], .update), isCached: isCached)
+      let buffer = Buffer(count: content.count)
+      buffer.copy(content.span, to: 0)
+      for piece in pieces.reversed() {
+        try target.write(buffer.span(piece), at: UInt64(piece.lowerBound))
+      }
+      try target.finish()
+      #expect(try file.readAll(limit: .max) == content)
+    }
+  }
+
+  @Test func `appended pieces come out as they went in`() throws {
+    let scratch = try Scratch()
+    let content = Noise.bytes(9_000_001, seed: 4)
+    let file = try scratch.file("appended", [])
+    let target = BulkAppender(try FileDescriptor(scratch["appended"], .update))
+    var position = 0
+    for count in [1, 4095, 4 << 20, 100_000, 0, 4_600_000] {
+      let end = min(position + count, content.count)
+      try target.append(content.span.extracting(position..<end))
+      position = end
+    }
+    try target.append(content.span.extracting(position..<content.count))
+    try target.finish()
+    #expect(try file.readAll(limit: .max) == content)
+  }
+
   @Test func `reads end where the file ends, and limits hold`() throws {
     let scratch = try Scratch()
     let file = try scratch.file("a", Array(0..<100))

@@ -24,6 +24,10 @@ int cl_zero_range(int fd, off_t offset, off_t length);
 int cl_rename_no_replace(const char *from, const char *to);
 /* Starts write-out of a range, without waiting for it. */
 int cl_start_writeback(int fd, off_t offset, off_t length);
+/* Whether it is a block device, or a file of ext4, XFS or btrfs. */
+int cl_is_on_local_disk(int fd);
+/* Sets or clears O_DIRECT; 0, or -1 with errno. */
+int cl_set_direct(int fd, int direct);
 /* An open-file-description write lock over the whole file, not waiting; 0, or -1 with errno. */
 int cl_lock(int fd);
 /* Kinds of st_mode. */
@@ -32,8 +36,6 @@ int cl_is_block_device(mode_t mode);
 int cl_is_character_device(mode_t mode);
 int cl_is_directory(mode_t mode);
 int cl_is_fifo(mode_t mode);
-/* O_ flags that depend on _GNU_SOURCE. */
-extern const int cl_o_direct;
 /* Free bytes for this user in the file system that holds path; 0, or -1 with errno. */
 int cl_free_bytes(int fd, uint64_t *bytes);
 /* Fills n bytes of randomness; 0, or -1 with errno. */
