@@ -26,6 +26,30 @@ public struct Attachment: Equatable, Sendable {
   }
 }
 
+/// A frame of a stream whose type is not known here and need not be: it is passed on unread.
+public struct ForeignFrame: Equatable, Sendable {
+  public let type: UInt16
+  public let flags: UInt16
+  public let volume: UInt32
+  public let offset: UInt64
+  public let length: UInt64
+  public let detail: UInt32
+  public let payload: [UInt8]
+
+  public init(
+    type: UInt16, flags: UInt16, volume: UInt32, offset: UInt64, length: UInt64, detail: UInt32,
+    payload: [UInt8]
+  ) {
+    self.type = type
+    self.flags = flags
+    self.volume = volume
+    self.offset = offset
+    self.length = length
+    self.detail = detail
+    self.payload = payload
+  }
+}
+
 /// One thing that a feed delivers.
 public enum FeedItem {
   /// A volume that will follow; comes before anything of that volume.
@@ -35,6 +59,7 @@ public enum FeedItem {
   case attachment(Attachment)
   /// Something the user of the point should know.
   case warning(String)
+  case foreign(ForeignFrame)
 }
 
 /// Volumes arriving piece by piece: from files, from a stream or from a repository.

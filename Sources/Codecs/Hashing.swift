@@ -13,6 +13,28 @@ public enum Checksum {
   }
 }
 
+/// The same checksum over bytes that come piece by piece.
+@safe public final class RunningChecksum {
+  private let state: OpaquePointer
+
+  public init() {
+    guard let state = unsafe XXH3_createState() else { preconditionFailure("out of memory") }
+    unsafe self.state = state
+    unsafe _ = XXH3_64bits_reset(state)
+  }
+
+  deinit { unsafe _ = XXH3_freeState(state) }
+
+  public func update(_ bytes: [UInt8]) {
+    unsafe bytes.withUnsafeBytes {
+      unsafe _ = XXH3_64bits_update(state, $0.baseAddress, $0.count)
+    }
+  }
+
+  /// The checksum of all that was added.
+  public func finish() -> UInt64 { unsafe XXH3_64bits_digest(state) }
+}
+
 /// SHA-256 by libcrypto; one object a thread.
 @safe public final class SHA256 {
   private let context: OpaquePointer

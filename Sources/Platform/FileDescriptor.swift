@@ -254,6 +254,11 @@ public final class FileDescriptor: @unchecked Sendable {
   /// An error means that what was written is lost: never try again.
   public func sync() throws(SystemError) { _ = try retrying("fsync") { fsync(number) } }
 
+  /// Has the kernel read a range that will be asked for soon; a hint only.
+  public func willNeed(_ range: Range<UInt64>) {
+    posix_fadvise(number, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_WILLNEED)
+  }
+
   /// Starts write-out of a range, so that a later `sync` has less to wait for; a hint only.
   public func startWriteback(_ range: Range<UInt64>) {
     _ = cl_start_writeback(number, off_t(range.lowerBound), off_t(range.count))

@@ -15,6 +15,8 @@ public final class InputFile: BlockSource {
 
   public init(_ path: String) throws {
     self.path = path
+    // A pipe with a name would wait here for its writer, and then be refused.
+    if try Files.status(path)?.kind == .pipe { throw InputFile.unfit(path) }
     file = try FileDescriptor(path, .read)
     atOpen = try file.status()
     switch atOpen.kind {
@@ -22,15 +24,19 @@ public final class InputFile: BlockSource {
     case .directory:
       throw ReadingError.request("\(path): is a folder, not a disk", hint: nil)
     case .characterDevice, .pipe, .other:
-      throw ReadingError.request(
-        "\(path): is neither a file nor a block device",
-        hint: "a disk is read at many places at once: save what a pipe delivers to a file first")
+      throw InputFile.unfit(path)
     }
     size = try file.contentSize()
     sectorSize = file.sectorSize()
     guard size <= VolumeHeader.sizeLimit else {
       throw FormatError("disk", at: 0, .impossible("size of \(size) bytes is over the limit"))
     }
+  }
+
+  private static func unfit(_ path: String) -> ReadingError {
+    .request(
+      "\(path): is neither a file nor a block device",
+      hint: "a disk is read at many places at once: save what a pipe delivers to a file first")
   }
 
   /// Whether `status` is that of the same file, under whatever name.

@@ -7,11 +7,14 @@ internal import Platform
 public final class LoadAhead: VolumeFeed {
   /// The most items that wait; holes come fast and take no room at the workers.
   private static let queueLimit = 64
+  /// The most bytes of attachments and the like that wait.
+  private static let queuedByteLimit = 8 << 20
 
   private let feed: any VolumeFeed
   private let workers: Workers<Segment>
   /// What comes next, in order; nil stands for the workers' oldest segment.
   private var queue: [FeedItem?] = []
+  private var queuedBytes = 0
   private var ended = false
 
   /// - Parameters:
@@ -32,7 +35,9 @@ public final class LoadAhead: VolumeFeed {
   public func recycle(_ segment: Segment) { feed.recycle(segment) }
 
   public func next() throws -> FeedItem? {
-    while !ended, workers.hasRoom, queue.count < LoadAhead.queueLimit {
+    while !ended, workers.hasRoom, queue.count < LoadAhead.queueLimit,
+      queuedBytes < LoadAhead.queuedByteLimit
+    {
       guard let item = try feed.next() else {
         ended = true
         break
@@ -42,10 +47,14 @@ public final class LoadAhead: VolumeFeed {
         queue.append(nil)
       } else {
         queue.append(item)
+        queuedBytes += item.heldBytes
       }
     }
     guard !queue.isEmpty else { return nil }
-    if let item = queue.removeFirst() { return item }
+    if let item = queue.removeFirst() {
+      queuedBytes -= item.heldBytes
+      return item
+    }
     return try workers.take().map { .segment($0) }
   }
 
@@ -53,4 +62,15 @@ public final class LoadAhead: VolumeFeed {
 
   /// Ends the threads, when no more items are wanted.
   public func close() { workers.close() }
+}
+
+extension FeedItem {
+  /// Bytes that the item holds besides a segment's.
+  fileprivate var heldBytes: Int {
+    switch self {
+    case .attachment(let attachment): attachment.bytes.count
+    case .foreign(let frame): frame.payload.count
+    case .volume, .segment, .span, .warning: 0
+    }
+  }
 }

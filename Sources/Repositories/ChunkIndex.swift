@@ -13,7 +13,7 @@ struct ChunkLocation: Sendable {
 /// A chunk counts as present only when its pack is: so a pack that is gone is noticed here, and
 /// its chunks are stored again by the next writer that has them.
 final class ChunkIndex: @unchecked Sendable {
-  private struct Source {
+  fileprivate struct Source {
     let table: IndexTable
     /// By number of the pack in the table: whether it is there, with the size it should have.
     let present: [Bool]
@@ -176,16 +176,44 @@ final class ChunkIndex: @unchecked Sendable {
     }
   }
 
-  /// Calls `body` with every chunk id of packs that are there; ids may come more than once.
-  func forEachID(_ body: (Digest) throws -> Void) rethrows {
-    for source in sources.with({ $0 }) {
-      for position in 0..<source.table.count {
-        guard let entry = source.table.entry(at: position),
-          Int(entry.pack) < source.present.count, source.present[Int(entry.pack)]
-        else { continue }
-        try body(entry.id)
-      }
+  /// The ids of all chunks in packs that are there: ascending, each once.
+  var ids: IDs { IDs(heads: Heap(sources.with { $0.compactMap { Head($0) } })) }
+
+  /// Ids of several sorted tables, merged.
+  struct IDs: Sequence, IteratorProtocol {
+    fileprivate var heads: Heap<Head>
+
+    mutating func next() -> Digest? {
+      guard let id = heads.top?.id else { return nil }
+      while let head = heads.top, head.id == id { heads.replaceTop(with: head.next()) }
+      return id
     }
+  }
+
+  /// The first row of a table that has not been visited.
+  fileprivate struct Head: Comparable {
+    private let source: Source
+    private let position: Int
+    let id: Digest
+
+    /// Goes to the first row at or after `position` whose pack is there; nil without any.
+    init?(_ source: Source, from position: Int = 0) {
+      for row in position..<max(position, source.table.count) {
+        guard let entry = source.table.entry(at: row), Int(entry.pack) < source.present.count,
+          source.present[Int(entry.pack)]
+        else { continue }
+        self.source = source
+        self.position = row
+        id = entry.id
+        return
+      }
+      return nil
+    }
+
+    func next() -> Head? { Head(source, from: position + 1) }
+
+    static func == (a: Head, b: Head) -> Bool { a.id == b.id }
+    static func < (a: Head, b: Head) -> Bool { a.id < b.id }
   }
 
   /// All tables, for checking.

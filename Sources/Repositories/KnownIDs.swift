@@ -70,33 +70,62 @@ public struct KnownIDs: Sendable {
     return false
   }
 
-  /// A file's bytes for `ids`, in any order.
-  static func build(_ ids: Set<Digest>, cut: String, fingerprintKey: [UInt8]) -> [UInt8] {
-    var body = ByteBuilder(.little, capacity: ids.count * Digest.byteCount + 256)
-    body.raw(fingerprintKey)
+  /// Writes a file.
+  ///
+  /// - Parameters:
+  ///   - ids: Ascending; gone through twice, as the header comes first and tells of what follows.
+  ///   - sink: Takes the file's bytes, piece by piece.
+  static func write(
+    cut: String, fingerprintKey: [UInt8], ids: some Sequence<Digest>,
+    to sink: ([UInt8]) throws -> Void
+  ) throws {
+    var start = ByteBuilder(.little, capacity: 512)
+    start.raw(fingerprintKey)
     let name = Array(cut.utf8)
-    body.raw(name)
-    body.zeros((8 - name.count % 8) % 8)
-    for id in ids.sorted() { body.digest(id) }
-    var header = ByteBuilder(.little, capacity: 32)
+    start.raw(name)
+    start.zeros((8 - name.count % 8) % 8)
+    let checksum = RunningChecksum()
+    checksum.update(start.bytes)
+    var count: UInt64 = 0
+    inPieces(ids) {
+      checksum.update($0)
+      count += UInt64($0.count / Digest.byteCount)
+    }
+    var header = ByteBuilder(.little, capacity: 512)
     header.text("VKNOWN\0\u{1}")
-    header.u64(UInt64(ids.count))
+    header.u64(count)
     header.u32(UInt32(name.count))
     header.u32(0)
-    header.u64(Checksum.of(body.bytes))
-    return header.bytes + body.bytes
+    header.u64(checksum.finish())
+    header.raw(start.bytes)
+    try sink(header.bytes)
+    try inPieces(ids, sink)
+  }
+
+  private static func inPieces(
+    _ ids: some Sequence<Digest>, _ body: ([UInt8]) throws -> Void
+  ) rethrows {
+    let pieceCount = 1 << 20
+    var piece = ByteBuilder(.little, capacity: pieceCount)
+    for id in ids {
+      piece.digest(id)
+      guard piece.bytes.count >= pieceCount else { continue }
+      try body(piece.bytes)
+      piece = ByteBuilder(.little, capacity: pieceCount)
+    }
+    try body(piece.bytes)
   }
 }
 
 extension Repository {
-  /// The bytes of a list of all chunk ids of the repository.
-  public func knownIDs() throws -> [UInt8] {
+  /// Writes the list of all chunk ids of the repository.
+  ///
+  /// - Parameter sink: Takes the list's bytes, piece by piece.
+  public func writeKnownIDs(to sink: ([UInt8]) throws -> Void) throws {
     let index = try openIndexForWriting()
-    var ids: Set<Digest> = []
-    ids.reserveCapacity(index.count)
-    index.forEachID { ids.insert($0) }
     guard let parameters = config.chunkingParameters, let key = Hex.bytes(config.fingerprintKey)
     else { throw RepositoryError.damaged("config: parameters out of bounds") }
-    return KnownIDs.build(ids, cut: parameters.field, fingerprintKey: key)
+    try KnownIDs.write(
+      cut: parameters.field, fingerprintKey: key, ids: index.ids, to: sink)
   }
 }

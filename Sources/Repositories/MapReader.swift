@@ -57,7 +57,7 @@ final class MapReader {
     }
   }
 
-  /// Calls `body` with every part, in order; neighbours that are the same hole are one part.
+  /// Calls `body` with every part, in order; neighbours may be the same hole.
   func forEachPart(_ body: (Part) throws -> Void) throws {
     var index: UInt64 = 0
     while index < segmentCount {

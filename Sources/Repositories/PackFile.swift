@@ -69,16 +69,11 @@ enum PackFile {
   }
 
   private static func checkHeader(_ bytes: [UInt8], _ name: String) throws {
-    guard bytes.count == headerCount else {
-      throw RepositoryError.damaged("\(name): its header is truncated")
-    }
-    var cursor = ByteCursor(bytes.span, of: "pack header", .little)
-    try cursor.expect("VPACK\0\0\u{1}")
-    let flags = try cursor.u32()
     let span = bytes.span
-    guard span.little64(at: 56) == Checksum.of(span.extracting(0..<56)) else {
-      throw RepositoryError.damaged("\(name): its header is damaged")
-    }
+    guard bytes.count == headerCount, bytes.starts(with: Array("VPACK\0\0\u{1}".utf8)),
+      span.little64(at: 56) == Checksum.of(span.extracting(0..<56))
+    else { throw RepositoryError.damaged("\(name): its header is truncated or damaged") }
+    let flags = span.little32(at: 8)
     guard flags == 0 else { throw RepositoryError.unsupported("\(name): pack flags \(flags)") }
   }
 

@@ -31,6 +31,9 @@ final class PackProof: @unchecked Sendable {
       var target = buffer.mutableSpan(kept..<kept + Int(room))
       let got = try file.read(into: &target, at: start + UInt64(kept))
       guard got == Int(room) else { return problems + ["truncated while it was read"] }
+      // What comes next is read while this is proven.
+      let ahead = start + UInt64(kept + got)
+      file.willNeed(ahead..<min(ahead + UInt64(buffer.count), size))
       fileHash.update(buffer.span(kept..<kept + got))
       let end = start + UInt64(kept + got)
       while next < entries.count,

@@ -155,6 +155,7 @@ public final class PointWriter {
       case .warning(let text):
         warn(text)
         if warnings.count < PointWriter.warningLimit { warnings.append(text) }
+      case .foreign: break
       }
     }
     while !workers.isEmpty { try consume(feed, progress) }

@@ -1,3 +1,4 @@
+internal import Blocks
 internal import Bytes
 internal import Codecs
 
@@ -67,6 +68,18 @@ public struct Frame: Equatable, Sendable {
     check = 0
   }
 
+  init(_ foreign: ForeignFrame) {
+    type = foreign.type
+    flags = foreign.flags
+    volume = foreign.volume
+    sequence = 0
+    offset = foreign.offset
+    length = foreign.length
+    payloadCount = UInt32(foreign.payload.count)
+    detail = foreign.detail
+    check = 0
+  }
+
   init(parsing bytes: Span<UInt8>, at place: UInt64) throws(FormatError) {
     var cursor = ByteCursor(bytes, of: "stream frame", at: place, .little)
     type = try cursor.u16()
@@ -112,6 +125,9 @@ public enum StreamLimits {
   public static let missing = 65536
   public static let volumes = 64
   public static let openSegments = 32
+  /// The most bytes of a frame of unknown type, and the most such frames that wait for segments.
+  public static let foreignPayload = 64 << 10
+  public static let foreignFrames = 256
   /// The most pieces of a segment: what a map's leaf can hold, one for each sector of 512 bytes.
   public static let runs = 8192
 }

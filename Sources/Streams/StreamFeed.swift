@@ -12,6 +12,8 @@ public final class StreamFeed: VolumeFeed {
     var position: UInt64 = 0
     /// The segment that `position` lies in or has just filled.
     var segment: Segment?
+    /// Frames of unknown types that came while the segment was open; they follow it.
+    var foreign: [ForeignFrame] = []
   }
 
   private let reader: StreamReader
@@ -20,6 +22,7 @@ public final class StreamFeed: VolumeFeed {
   private var ready: [FeedItem] = []
   private var nextReady = 0
   private var openSegments = 0
+  private var heldForeign = 0
   private var finished = false
   public private(set) var missing: [String] = []
 
@@ -43,11 +46,7 @@ public final class StreamFeed: VolumeFeed {
   private func step() throws {
     let frame = try reader.next()
     guard let kind = frame.kind else {
-      if frame.isCritical {
-        throw reader.refusal(.unsupported("critical frame type \(frame.type)"))
-      }
-      _ = try reader.payload()
-      return
+      return try foreign(frame)
     }
     switch kind {
     case .volume: try beginVolume(frame)
@@ -62,6 +61,29 @@ public final class StreamFeed: VolumeFeed {
     case .abort: throw StreamError.aborted(try text(frame))
     case .seal: try seal(frame)
     }
+  }
+
+  /// Keeps a frame of unknown type for whoever comes later in the pipe.
+  private func foreign(_ frame: Frame) throws {
+    if frame.isCritical {
+      throw reader.refusal(.unsupported("critical frame type \(frame.type)"))
+    }
+    guard Int(frame.payloadCount) <= StreamLimits.foreignPayload else {
+      throw reader.refusal(.impossible("an unknown frame over the limit"))
+    }
+    let kept = ForeignFrame(
+      type: frame.type, flags: frame.flags, volume: frame.volume, offset: frame.offset,
+      length: frame.length, detail: frame.detail, payload: try reader.payload())
+    let number = Int(frame.volume)
+    guard number < volumes.count, volumes[number].segment != nil else {
+      ready.append(.foreign(kept))
+      return
+    }
+    heldForeign += 1
+    guard heldForeign <= StreamLimits.foreignFrames else {
+      throw reader.refusal(.impossible("too many unknown frames in one place"))
+    }
+    volumes[number].foreign.append(kept)
   }
 
   private func beginVolume(_ frame: Frame) throws {
@@ -221,6 +243,9 @@ public final class StreamFeed: VolumeFeed {
     volumes[number].segment = nil
     openSegments -= 1
     ready.append(.segment(segment))
+    ready += volumes[number].foreign.map { .foreign($0) }
+    heldForeign -= volumes[number].foreign.count
+    volumes[number].foreign = []
   }
 
   private func fingerprint(_ frame: Frame) throws {

@@ -125,6 +125,7 @@ public final class StreamWriter {
     case .span(let span): try self.span(span)
     case .attachment(let attachment): try self.attachment(attachment)
     case .warning(let text): try warning(text)
+    case .foreign(let frame): try self.frame(Frame(frame), frame.payload.span)
     }
   }
 

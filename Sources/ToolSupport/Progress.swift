@@ -7,7 +7,7 @@ public struct OutputOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Leave out progress and summaries.")
   public var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Print more of what is done.")
+  @Flag(name: .shortAndLong, help: "Tell at the end how much was done, and how fast.")
   public var verbose = false
 
   @Option(
@@ -60,6 +60,11 @@ public final class Progress {
     if options.progress != nil { show(Clock.monotonic()) }
     if isShown { write("\r\u{1b}[K", to: .standardError) }
     isShown = false
+    if options.verbose {
+      let seconds = elapsed
+      let rate = ByteSize.text(UInt64(Double(done) / max(seconds, 0.001)))
+      Console.say("\(label) \(ByteSize.text(done)) in \(ByteSize.fixed(seconds, 1)) s, \(rate)/s")
+    }
   }
 
   /// Seconds since the start.

@@ -47,7 +47,7 @@ public enum StreamStage {
         item = .volume(volume)
       case .span(let span): progress.advance(span.range.upperBound - span.range.lowerBound)
       case .segment(let segment): progress.advance(UInt64(segment.count))
-      case .attachment, .warning: break
+      case .attachment, .warning, .foreign: break
       }
       try naming("stdout") { try writer.item(item) }
       if case .segment(let segment) = item { feed.recycle(segment) }

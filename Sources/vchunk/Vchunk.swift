@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Blocks
 internal import Chunking
+internal import Platform
 internal import Reading
 internal import Repositories
 internal import ToolSupport
@@ -19,7 +20,8 @@ struct Vchunk: Tool {
 
   @Option(
     name: [.customShort("r"), .customLong("repo")],
-    help: ArgumentHelp("Cut as this repository does.", valueName: "repo"))
+    help: ArgumentHelp(
+      "Cut as this repository does; else as that of the variable VPIPE_REPO.", valueName: "repo"))
   var repository: String?
 
   @Flag(help: "Errors as JSON.")
@@ -42,7 +44,9 @@ struct Vchunk: Tool {
   }
 
   private func parameters() throws(Failure) -> ChunkingParameters {
-    guard let repository else { return try chunking.parameters() }
+    guard
+      let repository = repository ?? (chunking.isGiven ? nil : Environment.value("VPIPE_REPO"))
+    else { return try chunking.parameters() }
     return try naming(repository) {
       guard let parameters = try Repository(repository).config.chunkingParameters else {
         throw RepositoryError.damaged("config: parameters out of bounds")

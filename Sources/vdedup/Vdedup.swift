@@ -18,7 +18,9 @@ struct Vdedup: Tool {
 
   @Option(
     name: [.customShort("r"), .customLong("repo")],
-    help: ArgumentHelp("Leave out what this repository has.", valueName: "repo"))
+    help: ArgumentHelp(
+      "Leave out what this repository has; else that of the variable VPIPE_REPO.",
+      valueName: "repo"))
   var repository: String?
 
   @Option(

@@ -91,7 +91,7 @@ final class DiskCopy {
       try judge(span.kind, span.range.lowerBound, count)
       progress.advance(count)
     case .warning(let text): if !options.quiet { Console.warn(text) }
-    case .attachment: break
+    case .attachment, .foreign: break
     }
   }
 

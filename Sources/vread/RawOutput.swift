@@ -17,7 +17,7 @@ struct RawOutput: Output {
     switch item {
     case .segment(let segment): try write(segment)
     case .span(let span): try writeZeros(span.range.upperBound - span.range.lowerBound)
-    case .volume, .attachment, .warning: break
+    case .volume, .attachment, .warning, .foreign: break
     }
   }
 

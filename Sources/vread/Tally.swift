@@ -36,7 +36,7 @@ struct Tally {
       case .warning(let text):
         warnings.append(text)
         if !options.quiet { Console.warn(text) }
-      case .volume, .attachment: break
+      case .volume, .attachment, .foreign: break
       }
     }
   }

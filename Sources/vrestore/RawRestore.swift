@@ -67,7 +67,7 @@ enum VolumePiece {
           try body(.bytes(segment.buffer, range, at: part.lowerBound))
         }
       }
-    case .volume, .attachment, .warning: break
+    case .volume, .attachment, .warning, .foreign: break
     }
   }
 }

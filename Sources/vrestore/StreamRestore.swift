@@ -19,7 +19,7 @@ enum StreamRestore {
         case .segment(let segment):
           progress.advance(UInt64(segment.count))
           feed.recycle(segment)
-        case .attachment, .warning: break
+        case .attachment, .warning, .foreign: break
         }
       }
     } catch {

@@ -17,7 +17,8 @@ struct Vrestore: Tool {
 
   @Argument(
     help: ArgumentHelp(
-      "NAME (its newest), NAME~2 (two before), an id or the start of one; :VOLUME picks a disk.",
+      "NAME (its newest), NAME~2 (two before), an id or the start of one; :VOLUME picks a disk "
+        + "by its name or number, from 0.",
       valueName: "point"))
   var selector: String
 

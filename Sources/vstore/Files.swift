@@ -12,17 +12,18 @@ struct FileOutput: ParsableArguments {
   @Flag(help: "Replace an existing file.")
   var force = false
 
-  func write(_ bytes: [UInt8]) throws(Failure) {
+  /// Has `body` write the file, by the function that it gets.
+  func write(_ body: (_ sink: ([UInt8]) throws -> Void) throws -> Void) throws {
     if output == "-" {
       try Console.requireBinaryOutput(hint: "name a file with -o")
-      try naming("stdout") { try FileDescriptor.standardOutput.write(bytes) }
+      try body { bytes in
+        try naming("stdout") { try FileDescriptor.standardOutput.write(bytes) }
+      }
       return
     }
     let file = try OutputFile.open(output, isForced: force)
-    try naming(output) {
-      try file.file.write(bytes)
-      try file.commit(replacing: force)
-    }
+    try body { bytes in try naming(output) { try file.file.write(bytes) } }
+    try naming(output) { try file.commit(replacing: force) }
   }
 }
 
@@ -43,7 +44,9 @@ struct Known: Tool {
 
   func run() throws {
     let repository = try repository.open()
-    try file.write(try naming(repository.location) { try repository.knownIDs() })
+    try file.write { sink in
+      try naming(repository.location) { try repository.writeKnownIDs(to: sink) }
+    }
   }
 }
 
@@ -67,10 +70,10 @@ struct MakeBaseline: Tool {
 
   func run() throws {
     let repository = try repository.open()
-    try file.write(
-      try naming(repository.location) {
-        try repository.baseline(of: try repository.resolve(point))
-      })
+    let bytes = try naming(repository.location) {
+      try repository.baseline(of: try repository.resolve(point))
+    }
+    try file.write { try $0(bytes) }
   }
 }
 

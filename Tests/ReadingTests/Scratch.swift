@@ -72,7 +72,7 @@ struct Delivery {
         note(span.range, span.kind, number)
         positions[number] = span.range.upperBound
       case .warning(let text): warnings.append(text)
-      case .attachment: Issue.record("an attachment")
+      case .attachment, .foreign: Issue.record("an attachment")
       }
     }
     #expect(positions == headers.map(\.size))

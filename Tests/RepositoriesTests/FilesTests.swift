@@ -15,17 +15,20 @@ struct FilesTests {
 
   // MARK: Known ids
 
-  private func known(_ count: Int) -> (ids: Set<Digest>, bytes: [UInt8]) {
+  private func known(_ count: Int) throws -> (ids: Set<Digest>, bytes: [UInt8]) {
     var noise = Noise(UInt64(count))
     let ids = Set((0..<count).map { _ in digest(noise.next() % 100, noise.next()) })
     let key = [UInt8](repeating: 5, count: 32)
-    return (ids, KnownIDs.build(ids, cut: "aligned:65536:ab", fingerprintKey: key))
+    var bytes: [UInt8] = []
+    try KnownIDs.write(
+      cut: "aligned:65536:ab", fingerprintKey: key, ids: ids.sorted(), to: { bytes += $0 })
+    return (ids, bytes)
   }
 
   @Test(arguments: [0, 1, 2, 1000])
   func `a list of known chunks finds what is in it`(count: Int) throws {
     let scratch = try Scratch()
-    let (ids, bytes) = known(count)
+    let (ids, bytes) = try known(count)
     let list = try KnownIDs(try scratch.file("known", bytes))
     #expect(list.cut == "aligned:65536:ab")
     #expect(list.fingerprintKey == [UInt8](repeating: 5, count: 32))
@@ -63,7 +66,8 @@ struct FilesTests {
     let test = try TestRepository()
     let content = TestDisk.content(Self.step, seed: 1)
     try test.put(content)
-    let bytes = try test.open().knownIDs()
+    var bytes: [UInt8] = []
+    try test.open().writeKnownIDs { bytes += $0 }
     let list = try KnownIDs(try test.scratch.file("known", bytes))
     let stream = try PutTests.deduplicated(content, .list(list), level: 1)
     for run in stream.runs {
@@ -72,6 +76,21 @@ struct FilesTests {
     }
     try test.put(stream.feed, name: "again")
     #expect(try test.content("again") == content)
+  }
+
+  @Test func `the ids of several tables come sorted, each once`() throws {
+    let test = try TestRepository()
+    let shared = TestDisk.content(Self.step, seed: 1)
+    for seed in 2..<6 {
+      try test.put(shared + TestDisk.content(Self.step, seed: UInt64(seed)), name: "\(seed)")
+    }
+    let index = try test.open().openIndex()
+    #expect(index.tables.count > 1)
+    var wanted: Set<Digest> = []
+    for table in index.tables {
+      for row in 0..<table.count { wanted.insert(try #require(table.entry(at: row)).id) }
+    }
+    #expect(Array(index.ids) == wanted.sorted())
   }
 
   // MARK: Baselines

@@ -26,7 +26,7 @@ struct RulesTests {
     }
   }
 
-  @Test func `an unknown critical frame is refused, another is passed over`() {
+  @Test func `an unknown critical frame is refused, another is passed on`() {
     var unknown = Frame(.hole)
     unknown.type = 77
     #expect(
@@ -34,6 +34,67 @@ struct RulesTests {
         "critical frame type 77 is not supported"))
     unknown.flags = 0
     #expect(inVolume(0) { $0.add(unknown, Self.block) } == "")
+  }
+
+  @Test func `unknown frames follow the segment that they came in`() throws {
+    func unknown(_ detail: UInt32) -> Frame {
+      var frame = Frame(.hole, volume: 0, offset: 5, length: 6, detail: detail)
+      frame.type = 77
+      frame.flags = 2
+      return frame
+    }
+    var stream = HandStream()
+    stream.add(unknown(0), Self.block)
+    stream.volume(2 * Self.step)
+    stream.data(0, at: 0, Self.block)
+    stream.add(unknown(1), Self.block)
+    stream.hole(0, at: 512, Self.step - 512)
+    stream.add(unknown(2))
+    stream.add(Frame(.fingerprint, length: Self.step), [UInt8](repeating: 3, count: 24))
+    stream.hole(0, at: Self.step, Self.step)
+    stream.add(unknown(3))
+    stream.seal()
+    let scratch = try Scratch()
+    let feed = try StreamFeed(try scratch.file("stream", stream.bytes))
+    var order: [String] = []
+    let copy = try Streams.written { writer in
+      while let item = try feed.next() {
+        switch item {
+        case .foreign(let frame): order.append("\(frame.detail)")
+        case .segment: order.append("segment")
+        case .span: order.append("span")
+        default: order.append("volume")
+        }
+        try writer.item(item)
+      }
+      try writer.seal(missing: [])
+    }
+    #expect(order == ["0", "volume", "segment", "1", "2", "span", "3"])
+    let got = try Streams.read(copy).foreign
+    #expect(
+      got
+        == (0..<4).map {
+          ForeignFrame(
+            type: 77, flags: 2, volume: 0, offset: 5, length: 6, detail: $0,
+            payload: $0 < 2 ? Self.block : [])
+        })
+  }
+
+  @Test func `unknown frames have limits`() {
+    var unknown = Frame(.hole)
+    unknown.type = 77
+    unknown.flags = 0
+    let large = [UInt8](repeating: 1, count: StreamLimits.foreignPayload + 1)
+    #expect(inVolume(0) { $0.add(unknown, large) }.contains("unknown frame over the limit"))
+    func several(_ count: Int) -> String {
+      inVolume(1024) {
+        $0.data(0, at: 0, Self.block)
+        for _ in 0..<count { $0.add(unknown, Self.block) }
+        $0.data(0, at: 512, Self.block)
+      }
+    }
+    #expect(several(256) == "")
+    #expect(several(257).contains("too many unknown frames"))
   }
 
   @Test func `offsets leave no gap and no overlap`() {

@@ -29,6 +29,7 @@ public struct Delivery {
   public var fingerprints: [Fingerprint] = []
   public var attachments: [Attachment] = []
   public var warnings: [String] = []
+  public var foreign: [ForeignFrame] = []
   public var missing: [String] = []
   public var itemCount = 0
 
@@ -51,6 +52,7 @@ public struct Delivery {
         try add(number, span.range, span.kind)
       case .attachment(let attachment): attachments.append(attachment)
       case .warning(let text): warnings.append(text)
+      case .foreign(let frame): foreign.append(frame)
       }
     }
     for (number, header) in headers.enumerated() {

@@ -27,6 +27,12 @@ LIST
 vstore check --progress 3 -r R --read-data 3>progress >out
 tail -n 1 progress | grep -Eq '^bytes=([0-9]+) total=\1 '
 
+# -v tells the sum at the end.
+works vchunk -v <stream
+says 'vchunk: passed 9.00 MiB in '
+works vstore put -v -r R --name a disk.raw
+says ' in ' '/s'
+
 # A descriptor that is closed or full, or none at all, does not stop the work.
 works vread --progress 9 disk.raw
 works vread --progress 3 disk.raw 3>/dev/full

@@ -51,6 +51,12 @@ vrestore -r R a --raw | cmp - disk.raw
 vchunk -r R <stream >chunks
 works vdedup -r R <chunks
 never_says 'warning:'
+VPIPE_REPO=R vchunk <stream >chunks
+works vdedup -r R <chunks
+never_says 'warning:'
+VPIPE_REPO=R vchunk --mode fixed --size 128K <stream >chunks
+works vdedup -r R <chunks
+says 'warning:'
 
 # What was not cut yet is cut as the repository does it.
 vdedup -r R <stream | vstore put -q -r R --name b >id

@@ -202,7 +202,11 @@ struct KnownTarget: FuzzTarget {
 
   func samples() throws -> [[UInt8]] {
     let ids = Set((0..<5).map { SHA256.digest(of: [$0]) })
-    return [KnownIDs.build(ids, cut: "aligned:65536:1", fingerprintKey: Noise.bytes(32, seed: 1))]
+    var bytes: [UInt8] = []
+    try KnownIDs.write(
+      cut: "aligned:65536:1", fingerprintKey: Noise.bytes(32, seed: 1),
+      ids: ids.sorted(), to: { bytes += $0 })
+    return [bytes]
   }
 }
 
