@@ -62,6 +62,8 @@ int cl_is_on_local_disk(int fd) {
     }
 }
 
+const int cl_o_direct = O_DIRECT;
+
 int cl_set_direct(int fd, int direct) {
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0) return -1;

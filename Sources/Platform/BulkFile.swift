@@ -1,30 +1,36 @@
 internal import Bytes
 
-/// A file or device of which much is written and little read again soon.
+/// A file or device of which much is written and little read again soon; several threads may write
+/// at once, to different places.
 ///
 /// Large writes go past the page cache where the file system is a local one. That spares the copy
 /// into the cache, leaves the cache to those who read, and the flush at the end finds nothing left
 /// to do: 5 GB into a file took 3 s of processor time instead of 9. Elsewhere, on network file
 /// systems above all, the cache takes everything, and write-out is started along the way.
-public final class BulkFile {
+public final class BulkFile: Sendable {
   /// Smaller pieces are left to the cache, which joins them.
   private static let leastDirect = 64 << 10
   /// What places, counts and memory of direct writes must be multiples of.
-  private static let unit = 4096
+  static let unit = 4096
   /// Smaller steps of write-out cost more calls and more seeks; larger ones leave more for the end.
   private static let step: UInt64 = 32 << 20
 
+  private struct State {
+    /// The same file, for direct writes; nil when they cannot be.
+    var direct: FileDescriptor?
+    /// What was written to the cache and is not on its way out.
+    var pending: Range<UInt64> = 0..<0
+  }
+
   public let file: FileDescriptor
-  private var mayBeDirect: Bool
-  private var isDirect = false
-  private var pending: Range<UInt64> = 0..<0
+  private let state: Locked<State>
 
   /// - Parameters:
-  ///   - file: An open file; its description is this process's own.
+  ///   - file: An open file.
   ///   - isCached: Whether it is read again soon.
   public init(_ file: FileDescriptor, isCached: Bool = false) {
     self.file = file
-    mayBeDirect = !isCached && file.gainsFromDirectWrites
+    state = Locked(State(direct: isCached ? nil : file.openDirect()))
   }
 
   /// Writes all of `bytes` at `offset`.
@@ -32,17 +38,15 @@ public final class BulkFile {
     let unit = BulkFile.unit
     let head = min((unit - Int(offset % UInt64(unit))) % unit, bytes.count)
     let end = head + (bytes.count - head) / unit * unit
-    guard mayBeDirect, end - head >= BulkFile.leastDirect else {
+    guard end - head >= BulkFile.leastDirect, let direct = state.with({ $0.direct }) else {
       return try writeCached(bytes, at: offset)
     }
     do throws(SystemError) {
-      if !isDirect { isDirect = file.setDirect(true) }
-      guard isDirect else { throw SystemError("set direct writes", code: SystemError.invalid) }
-      try file.write(bytes.extracting(head..<end), at: offset + UInt64(head))
+      try direct.write(bytes.extracting(head..<end), at: offset + UInt64(head))
     } catch {
       guard error.isInvalid else { throw error }
       // The medium asks for more than is known here: the cache takes everything.
-      mayBeDirect = false
+      state.with { $0.direct = nil }
       return try writeCached(bytes, at: offset)
     }
     if head > 0 { try writeCached(bytes.extracting(0..<head), at: offset) }
@@ -51,36 +55,53 @@ public final class BulkFile {
     }
   }
 
-  private func writeCached(_ bytes: Span<UInt8>, at offset: UInt64) throws(SystemError) {
-    try finish()
-    try file.write(bytes, at: offset)
-    let range = offset..<offset + UInt64(bytes.count)
-    pending =
-      pending.isEmpty
-      ? range
-      : min(pending.lowerBound, range.lowerBound)..<max(pending.upperBound, range.upperBound)
-    guard pending.upperBound - pending.lowerBound >= BulkFile.step else { return }
-    file.startWriteback(pending)
-    pending = 0..<0
+  private static let zeros = [UInt8](repeating: 0, count: 1 << 20)
+
+  /// Makes `range` read as zero, if possible without writing all of it.
+  public func zero(_ range: Range<UInt64>) throws(SystemError) {
+    if range.isEmpty || file.zero(range) { return }
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let count = min(range.upperBound - position, UInt64(BulkFile.zeros.count))
+      try writeCached(BulkFile.zeros.span.extracting(0..<Int(count)), at: position)
+      position += count
+    }
   }
 
-  /// Leaves the file as an ordinary one, which takes any write.
-  public func finish() throws(SystemError) {
-    guard isDirect else { return }
-    guard file.setDirect(false) else { throw SystemError("end direct writes") }
-    isDirect = false
+  private func writeCached(_ bytes: Span<UInt8>, at offset: UInt64) throws(SystemError) {
+    try file.write(bytes, at: offset)
+    let range = offset..<offset + UInt64(bytes.count)
+    let due = state.with { state -> Range<UInt64>? in
+      let pending = state.pending
+      state.pending =
+        pending.isEmpty
+        ? range
+        : min(pending.lowerBound, range.lowerBound)..<max(pending.upperBound, range.upperBound)
+      guard state.pending.upperBound - state.pending.lowerBound >= BulkFile.step else { return nil }
+      defer { state.pending = 0..<0 }
+      return state.pending
+    }
+    if let due { file.startWriteback(due) }
   }
 }
 
-/// Bytes one after the other into a `BulkFile`, in large aligned pieces.
+/// Bytes one after the other into a new file, in large pieces, past the page cache as `BulkFile`
+/// does it; one thread's.
+///
+/// The file itself is switched, as nobody else writes to it, and as a file that is made without
+/// the permission to write cannot be opened again.
 public final class BulkAppender {
-  private let target: BulkFile
+  private let file: FileDescriptor
   private let buffer = Buffer(count: 4 << 20)
+  private var isDirect: Bool
   private var held = 0
   private var written: UInt64 = 0
 
-  /// - Parameter file: An empty file.
-  public init(_ file: FileDescriptor) { target = BulkFile(file) }
+  /// - Parameter file: An empty file; its description is this process's own.
+  public init(_ file: FileDescriptor) {
+    self.file = file
+    isDirect = file.gainsFromDirectWrites && file.setDirect(true)
+  }
 
   /// Appends all of `bytes`.
   public func append(_ bytes: Span<UInt8>) throws(SystemError) {
@@ -96,14 +117,28 @@ public final class BulkAppender {
 
   private func flush() throws(SystemError) {
     let buffer = buffer
-    try target.write(buffer.span(0..<held), at: written)
-    written += UInt64(held)
+    let range = written..<written + UInt64(held)
+    do throws(SystemError) {
+      try file.write(buffer.span(0..<held), at: range.lowerBound)
+    } catch {
+      guard isDirect, error.isInvalid else { throw error }
+      try endDirect()
+      try file.write(buffer.span(0..<held), at: range.lowerBound)
+    }
+    if !isDirect { file.startWriteback(range) }
+    written = range.upperBound
     held = 0
   }
 
-  /// Writes what is still held.
+  private func endDirect() throws(SystemError) {
+    guard isDirect else { return }
+    guard file.setDirect(false) else { throw SystemError("end direct writes") }
+    isDirect = false
+  }
+
+  /// Writes what is still held, and leaves the file as an ordinary one.
   public func finish() throws(SystemError) {
-    try flush()
-    try target.finish()
+    try endDirect()
+    if held > 0 { try flush() }
   }
 }

@@ -244,6 +244,16 @@ public final class FileDescriptor: @unchecked Sendable {
   /// that is known to write straight to one.
   var gainsFromDirectWrites: Bool { cl_is_on_local_disk(number) != 0 }
 
+  /// The same file, opened so that writes go past the page cache; nil where that cannot be or would
+  /// gain nothing.
+  ///
+  /// Places, counts and memory must then be multiples of `BulkFile.unit`.
+  func openDirect() -> FileDescriptor? {
+    guard gainsFromDirectWrites else { return nil }
+    let number = unsafe Glibc.open("/proc/self/fd/\(number)", O_RDWR | cl_o_direct | O_CLOEXEC)
+    return number < 0 ? nil : FileDescriptor(number)
+  }
+
   /// Has all writes from now on go past the page cache, or into it again.
   ///
   /// - Returns: False when the file cannot.

@@ -81,10 +81,10 @@ final class DiskCopy {
     switch item {
     case .volume(let volume): try meet(volume)
     case .segment(let segment):
-      defer { feed.recycle(segment) }
-      guard let header, segment.volume == header.number else { return }
+      guard let header, segment.volume == header.number else { return feed.recycle(segment) }
+      let count = UInt64(segment.count)
       try write(segment)
-      progress.advance(UInt64(segment.count))
+      progress.advance(count)
     case .span(let span):
       guard let header, span.volume == header.number else { return }
       let count = span.range.upperBound - span.range.lowerBound
@@ -133,15 +133,15 @@ final class DiskCopy {
     if size != header.size, !options.quiet {
       Console.say("\(header.name): grown from \(header.size) to \(size) bytes")
     }
-    let made = try output.target(size)
+    let made = try output.target(size) { [feed] in feed.recycle($0) }
     target = made
     return made
   }
 
   private func write(_ segment: Segment) throws {
     let target = try begin()
-    let buffer = segment.buffer
     if segment.offset == 0, let header, size > header.size { moveTableEnd(segment) }
+    var pieces: [SegmentWriter.Piece] = []
     for run in segment.runs {
       let place = segment.offset + UInt64(run.range.lowerBound)
       switch run.content {
@@ -151,11 +151,12 @@ final class DiskCopy {
           guard place < end.offset else { continue }
           range = range.lowerBound..<range.lowerBound + Int(end.offset - place)
         }
-        try naming(output.name) { try target.write(buffer.span(range), at: place) }
+        pieces.append(.init(range, at: place))
       case .hole(let kind): try judge(kind, place, UInt64(run.range.count))
       case .chunk: preconditionFailure("a chunk that was not expanded")
       }
     }
+    try naming(output.name) { try target.write(segment, pieces) }
   }
 
   /// Holes read as zeros, unless the bytes are somewhere else.

@@ -1,11 +1,16 @@
+internal import Blocks
 internal import Bytes
 internal import DiskImages
 internal import Platform
 internal import ToolSupport
 
 /// Where a disk's bytes go.
+///
+/// Places ascend and do not overlap; what is left out reads as zeros.
 protocol DiskTarget: AnyObject {
-  /// Writes bytes of the disk. Places ascend and do not overlap; what is left out reads as zeros.
+  /// Takes over a segment, whose pieces are written to their places on the disk.
+  func write(_ segment: Segment, _ pieces: [SegmentWriter.Piece]) throws
+  /// Writes bytes of the disk.
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws
   /// Completes the image; without this, nothing that was written makes an image.
   func finish() throws
@@ -14,6 +19,7 @@ protocol DiskTarget: AnyObject {
 /// A fixed disk, or a raw one without any footer, in a file: zeros become holes.
 final class FixedFile: DiskTarget {
   private let file: BulkFile
+  private let writer: SegmentWriter
   private let size: UInt64
   private let footer: VHDFooter?
 
@@ -21,12 +27,20 @@ final class FixedFile: DiskTarget {
   ///   - file: An empty file.
   ///   - size: The disk's size in bytes.
   ///   - footer: What goes behind it.
+  ///   - recycle: Takes back segments.
   /// - Throws: When the file system takes no file of that size.
-  init(_ file: BulkFile, size: UInt64, footer: VHDFooter?) throws {
+  init(
+    _ file: BulkFile, size: UInt64, footer: VHDFooter?, recycle: @escaping (Segment) -> Void
+  ) throws {
     self.file = file
     self.size = size
     self.footer = footer
+    writer = SegmentWriter(file, recycle: recycle)
     try file.file.truncate(to: size)
+  }
+
+  func write(_ segment: Segment, _ pieces: [SegmentWriter.Piece]) throws {
+    try writer.write(segment, pieces)
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
@@ -34,17 +48,17 @@ final class FixedFile: DiskTarget {
   }
 
   func finish() throws {
-    if let footer {
-      let bytes = footer.bytes
-      try file.write(bytes.span, at: size)
-    }
-    try file.finish()
+    try writer.finish()
+    guard let footer else { return }
+    let bytes = footer.bytes
+    try file.write(bytes.span, at: size)
   }
 }
 
 /// A dynamic disk in a file: blocks that are never written to are not there.
 final class DynamicFile: DiskTarget {
   private let file: BulkFile
+  private let writer: SegmentWriter
   private let footer: VHDFooter
   private var layout: VHDDynamicLayout
   private let bitmap: [UInt8]
@@ -53,23 +67,47 @@ final class DynamicFile: DiskTarget {
   ///   - file: An empty file.
   ///   - layout: Of the disk, with no block in it.
   ///   - footer: The disk's footer.
-  init(_ file: BulkFile, _ layout: VHDDynamicLayout, footer: VHDFooter) {
+  ///   - recycle: Takes back segments.
+  init(
+    _ file: BulkFile, _ layout: VHDDynamicLayout, footer: VHDFooter,
+    recycle: @escaping (Segment) -> Void
+  ) {
     self.file = file
     self.layout = layout
     self.footer = footer
     bitmap = layout.bitmap
+    writer = SegmentWriter(file, recycle: recycle)
+  }
+
+  func write(_ segment: Segment, _ pieces: [SegmentWriter.Piece]) throws {
+    var placed: [SegmentWriter.Piece] = []
+    for piece in pieces {
+      try place(piece.bytes.count, at: piece.place) { part, place in
+        let start = piece.bytes.lowerBound
+        placed.append(.init(start + part.lowerBound..<start + part.upperBound, at: place))
+      }
+    }
+    try writer.write(segment, placed)
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
+    try place(bytes.count, at: offset) { part, place in
+      try file.write(bytes.extracting(part), at: place)
+    }
+  }
+
+  /// Calls `body` with each part of `count` bytes that lies in one block, and its place in the file.
+  private func place(
+    _ count: Int, at offset: UInt64, _ body: (Range<Int>, UInt64) throws -> Void
+  ) throws {
     let block = UInt64(layout.header.blockByteCount)
     var done = 0
-    while done < bytes.count {
+    while done < count {
       let place = offset + UInt64(done)
       let inner = place % block
-      let count = Int(min(UInt64(bytes.count - done), block - inner))
-      let start = try dataOffset(Int(place / block)) + inner
-      try file.write(bytes.extracting(done..<done + count), at: start)
-      done += count
+      let end = done + Int(min(UInt64(count - done), block - inner))
+      try body(done..<end, try dataOffset(Int(place / block)) + inner)
+      done = end
     }
   }
 
@@ -88,12 +126,12 @@ final class DynamicFile: DiskTarget {
   }
 
   func finish() throws {
+    try writer.finish()
     try file.file.truncate(to: layout.end)
     let start = layout.start(footer)
     try file.write(start.span, at: 0)
     let bytes = footer.bytes
     try file.write(bytes.span, at: layout.end)
-    try file.finish()
   }
 }
 
@@ -102,11 +140,27 @@ final class OrderedTarget: DiskTarget {
   private let pipe: OrderedOutput
   private let size: UInt64
   private let footer: VHDFooter?
+  private let recycle: (Segment) -> Void
 
-  init(_ file: FileDescriptor, size: UInt64, footer: VHDFooter?) {
+  /// - Parameters:
+  ///   - file: The pipe.
+  ///   - size: The disk's size in bytes.
+  ///   - footer: What goes behind it.
+  ///   - recycle: Takes back segments.
+  init(
+    _ file: FileDescriptor, size: UInt64, footer: VHDFooter?,
+    recycle: @escaping (Segment) -> Void
+  ) {
     pipe = OrderedOutput(file)
     self.size = size
     self.footer = footer
+    self.recycle = recycle
+  }
+
+  func write(_ segment: Segment, _ pieces: [SegmentWriter.Piece]) throws {
+    let buffer = segment.buffer
+    for piece in pieces { try pipe.write(buffer.span(piece.bytes), at: piece.place) }
+    recycle(segment)
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {
@@ -131,12 +185,24 @@ final class SpooledDynamic: DiskTarget {
   private let image: DynamicFile
   private let output: FileDescriptor
 
+  /// - Parameters:
+  ///   - output: The pipe.
+  ///   - spool: An empty file for the image.
+  ///   - layout: Of the disk, with no block in it.
+  ///   - footer: The disk's footer.
+  ///   - recycle: Takes back segments.
   init(
-    _ output: FileDescriptor, spool: FileDescriptor, _ layout: VHDDynamicLayout, footer: VHDFooter
+    _ output: FileDescriptor, spool: FileDescriptor, _ layout: VHDDynamicLayout,
+    footer: VHDFooter, recycle: @escaping (Segment) -> Void
   ) {
     self.output = output
     self.spool = spool
-    image = DynamicFile(BulkFile(spool, isCached: true), layout, footer: footer)
+    image = DynamicFile(
+      BulkFile(spool, isCached: true), layout, footer: footer, recycle: recycle)
+  }
+
+  func write(_ segment: Segment, _ pieces: [SegmentWriter.Piece]) throws {
+    try image.write(segment, pieces)
   }
 
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws {

@@ -96,32 +96,41 @@ final class ImageOutput {
   }
 
   /// Makes the target for a disk.
-  func target(_ size: UInt64) throws -> any DiskTarget {
+  ///
+  /// - Parameters:
+  ///   - size: The disk's size in bytes.
+  ///   - recycle: Takes back segments that were written.
+  func target(
+    _ size: UInt64, recycle: @escaping (Segment) -> Void
+  ) throws -> any DiskTarget {
     do {
       try plan.requirePossible(size)
     } catch {
       throw Failure(error.status, "\(name): \(error.message)", hint: error.hint)
     }
-    return try naming(name) { try makeTarget(size) }
+    return try naming(name) { try makeTarget(size, recycle) }
   }
 
-  private func makeTarget(_ size: UInt64) throws -> any DiskTarget {
+  private func makeTarget(
+    _ size: UInt64, _ recycle: @escaping (Segment) -> Void
+  ) throws -> any DiskTarget {
     let file = try openFile()
     switch plan.type {
     case .raw, .fixed:
       let footer = plan.type == .raw ? nil : try footer(.fixed, size)
       if let file {
-        return try FixedFile(file, size: size, footer: footer)
+        return try FixedFile(file, size: size, footer: footer, recycle: recycle)
       }
-      return OrderedTarget(.standardOutput, size: size, footer: footer)
+      return OrderedTarget(.standardOutput, size: size, footer: footer, recycle: recycle)
     case .dynamic:
       let layout = try VHDDynamicLayout(size: size, blockByteCount: plan.blockByteCount)
       let footer = try footer(.dynamic, size)
       if let file {
-        return DynamicFile(file, layout, footer: footer)
+        return DynamicFile(file, layout, footer: footer, recycle: recycle)
       }
       let spool = try SpoolFile.open(in: plan.spool)
-      return SpooledDynamic(.standardOutput, spool: spool, layout, footer: footer)
+      return SpooledDynamic(
+        .standardOutput, spool: spool, layout, footer: footer, recycle: recycle)
     }
   }
 

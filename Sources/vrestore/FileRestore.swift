@@ -51,9 +51,8 @@ struct FileRestore {
         "\(path): \(ByteSize.text(dataBytes)) are needed, "
           + "but only \(ByteSize.text(free)) are free")
     }
-    let sink = SparseFile(file.file, isZero: true)
     try naming(path) { try file.file.truncate(to: count) }
-    try fill(sink, feed, subject)
+    try fill(file.file, isZero: true, feed, subject)
     try naming(path) { try file.commit(replacing: isForced) }
   }
 
@@ -71,33 +70,43 @@ struct FileRestore {
     if size > count {
       Console.warn("\(path): \(size - count) bytes at its end are left as they are")
     }
-    try fill(SparseFile(device, isZero: isZero), feed, subject)
+    try fill(device, isZero: isZero, feed, subject)
     try naming(path) {
       try device.sync()
       try device.close()
     }
   }
 
+  /// - Parameter isZero: Whether what is not written reads as zero.
   private func fill(
-    _ sink: SparseFile, _ feed: any VolumeFeed, _ subject: String
+    _ file: FileDescriptor, isZero: Bool, _ feed: any VolumeFeed, _ subject: String
   ) throws(Failure) {
     let progress = Progress("restored", total: count, options)
     let start = wanted.lowerBound
+    let target = BulkFile(file)
+    let writer = SegmentWriter(target) { feed.recycle($0) }
+    defer { writer.close() }
     while let item = try naming(subject, { try feed.next() }) {
+      var pieces: [SegmentWriter.Piece] = []
       try VolumePiece.forEach(in: item, wanted) { piece throws(Failure) in
-        try naming(path) {
-          switch piece {
-          case .bytes(let buffer, let range, let place):
-            try sink.write(buffer.span(range), at: place - start)
-            progress.advance(UInt64(range.count))
-          case .zeros(let range):
-            try sink.zero(range.lowerBound - start..<range.upperBound - start)
-            progress.advance(range.upperBound - range.lowerBound)
+        switch piece {
+        case .bytes(_, let range, let place):
+          pieces.append(.init(range, at: place - start))
+          progress.advance(UInt64(range.count))
+        case .zeros(let range):
+          if !isZero {
+            try naming(path) {
+              try target.zero(range.lowerBound - start..<range.upperBound - start)
+            }
           }
+          progress.advance(range.upperBound - range.lowerBound)
         }
       }
-      if case .segment(let segment) = item { feed.recycle(segment) }
+      if case .segment(let segment) = item {
+        try naming(path) { try writer.write(segment, pieces) }
+      }
     }
+    try naming(path) { try writer.finish() }
     progress.finish()
   }
 }

@@ -26,6 +26,8 @@ int cl_rename_no_replace(const char *from, const char *to);
 int cl_start_writeback(int fd, off_t offset, off_t length);
 /* Whether it is a block device, or a file of ext4, XFS or btrfs. */
 int cl_is_on_local_disk(int fd);
+/* O_DIRECT, which needs _GNU_SOURCE. */
+extern const int cl_o_direct;
 /* Sets or clears O_DIRECT; 0, or -1 with errno. */
 int cl_set_direct(int fd, int direct);
 /* An open-file-description write lock over the whole file, not waiting; 0, or -1 with errno. */
