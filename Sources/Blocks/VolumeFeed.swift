@@ -73,4 +73,12 @@ public protocol VolumeFeed: AnyObject {
   func recycle(_ segment: Segment)
   /// After the end: what could not be read of the source, empty when all could.
   var missing: [String] { get }
+  /// After the end, when all segments are loaded: warnings that nothing could tell before.
+  ///
+  /// `LoadAhead` delivers them as items. A feed that wraps another one must ask that one.
+  func lateWarnings() throws -> [String]
+}
+
+extension VolumeFeed {
+  public func lateWarnings() throws -> [String] { [] }
 }

@@ -30,6 +30,11 @@ public struct ByteBuilder {
   public mutating func raw(_ value: [UInt8]) { bytes += value }
   public mutating func zeros(_ count: Int) { bytes += [UInt8](repeating: 0, count: count) }
 
+  /// Puts other bytes in the place of the first ones, where those could not be known before.
+  public mutating func replaceStart(by start: [UInt8]) {
+    for index in start.indices { bytes[index] = start[index] }
+  }
+
   /// Fills with zeros until the structure has `count` bytes.
   public mutating func pad(to count: Int) {
     precondition(bytes.count <= count)

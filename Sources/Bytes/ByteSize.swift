@@ -21,15 +21,22 @@ public enum ByteSize {
   }
 
   /// Three significant digits and a binary unit: `4.83 GiB`.
-  public static func text(_ bytes: UInt64) -> String {
+  public static func text(_ bytes: UInt64) -> String { text(Double(bytes)) }
+
+  /// The same with `/s` behind it, for so many bytes in so many seconds.
+  public static func rate(_ bytes: UInt64, seconds: Double) -> String {
+    text((Double(bytes) / max(seconds, 0.001)).rounded()) + "/s"
+  }
+
+  private static func text(_ bytes: Double) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
     var unit = 0
-    var scaled = Double(bytes)
+    var scaled = bytes
     while scaled >= 1023.5, unit < units.count - 1 {
       scaled /= 1024
       unit += 1
     }
-    if unit == 0 { return "\(bytes) B" }
+    if unit == 0 { return "\(UInt64(bytes)) B" }
     let decimals = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0
     return "\(fixed(scaled, decimals)) \(units[unit])"
   }

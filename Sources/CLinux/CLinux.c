@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,9 +109,29 @@ int cl_random(void *bytes, size_t n) {
 enum { cleanup_slots = 8, cleanup_length = 4096 };
 static char cleanup_paths[cleanup_slots][cleanup_length];
 
+/* A file of stdout's that is written in place, and a second descriptor of it; -1 for none. */
+static volatile sig_atomic_t emptied_file = -1, emptied_copy = -1;
+
+static void empty_file(void) {
+    int file = emptied_file, copy = emptied_copy;
+    if (file < 0) return;
+    /* Other threads may be about to write: from now on, to nowhere. */
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere >= 0) dup2(nowhere, file);
+    (void)!ftruncate(copy, 0);
+    /* A write that had begun before then may end after it. */
+    poll(NULL, 0, 20);
+    (void)!ftruncate(copy, 0);
+}
+
+/* Whether this thread writes to somebody whose absence does not matter. */
+static _Thread_local volatile sig_atomic_t is_telling;
+
 static void clean_up_and_die(int number) {
+    if (number == SIGPIPE && is_telling) return;
     for (int i = 0; i < cleanup_slots; i++)
         if (cleanup_paths[i][0] != 0) unlink(cleanup_paths[i]);
+    empty_file();
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -142,6 +163,30 @@ void cl_forget_cleanup(int slot) {
     if (slot >= 0 && slot < cleanup_slots)
         __atomic_store_n(&cleanup_paths[slot][0], 0, __ATOMIC_RELEASE);
 }
+
+int cl_empty_on_death(int fd) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0) return -1;
+    emptied_copy = copy;
+    emptied_file = fd;
+    return 0;
+}
+
+void cl_keep_on_death(void) {
+    if (emptied_file < 0) return;
+    emptied_file = -1;
+    close(emptied_copy);
+    emptied_copy = -1;
+}
+
+int cl_begin_telling(int fd) {
+    struct pollfd state = {.fd = fd, .events = POLLOUT};
+    if (poll(&state, 1, 0) != 1 || !(state.revents & POLLOUT)) return 0;
+    is_telling = 1;
+    return 1;
+}
+
+void cl_end_telling(void) { is_telling = 0; }
 
 static volatile sig_atomic_t progress_wanted;
 static void note_progress(int number) {

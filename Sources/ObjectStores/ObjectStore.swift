@@ -37,6 +37,9 @@ public protocol ObjectStore: AnyObject, Sendable {
 /// Whatever happens to the writer, objects are there whole or not at all, and what it staged and
 /// did not publish is removed by a later session.
 public protocol WritingSession: AnyObject {
+  /// Whether another session is open. Of two that ask each other, one at least is told so.
+  func isAccompanied() throws(StoreError) -> Bool
+
   /// A new, empty file in the staging area.
   func stage() throws(StoreError) -> StagedObject
 

@@ -55,6 +55,11 @@ public final class BulkFile: Sendable {
     }
   }
 
+  /// Whether no page holds bytes of a range and others as well.
+  public static func isAligned(_ range: Range<UInt64>) -> Bool {
+    range.lowerBound % UInt64(unit) == 0 && range.upperBound % UInt64(unit) == 0
+  }
+
   private static let zeros = [UInt8](repeating: 0, count: 1 << 20)
 
   /// Makes `range` read as zero, if possible without writing all of it.
@@ -125,7 +130,8 @@ public final class BulkAppender {
       try endDirect()
       try file.write(buffer.span(0..<held), at: range.lowerBound)
     }
-    if !isDirect { file.startWriteback(range) }
+    // What is not a whole piece is the end, and whoever flushes the file is about to.
+    if !isDirect, held == buffer.count { file.startWriteback(range) }
     written = range.upperBound
     held = 0
   }

@@ -20,8 +20,8 @@ public struct FileStatus: Sendable {
   public let allocated: UInt64
   public let device: UInt64
   public let inode: UInt64
-  /// Seconds since 1970.
-  public let modified: Int64
+  /// When content or attributes last changed, in nanoseconds since 1970.
+  public let changed: Int64
   public let permissions: UInt32
 }
 
@@ -351,7 +351,8 @@ extension FileStatus {
     allocated = UInt64(max(info.st_blocks, 0)) * 512
     device = UInt64(info.st_dev)
     inode = UInt64(info.st_ino)
-    modified = Int64(info.st_mtim.tv_sec)
+    // Unlike the time of modification, nobody can set this one.
+    changed = Int64(info.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_ctim.tv_nsec)
     permissions = info.st_mode & 0o7777
   }
 }

@@ -19,8 +19,19 @@ public enum Files {
     throw SystemError("stat")
   }
 
-  public static func makeDirectory(_ path: String) throws(SystemError) {
-    _ = try retrying("mkdir") { unsafe mkdir(path, 0o777) }
+  /// Whether the name is a folder's own, not a link to one.
+  public static func isFolder(_ path: String) throws(SystemError) -> Bool {
+    var info = stat()
+    if unsafe lstat(path, &info) == 0 { return FileStatus(info).kind == .directory }
+    if errno == ENOENT { return false }
+    throw SystemError("stat")
+  }
+
+  /// - Parameter permissions: Before the umask takes its part.
+  public static func makeDirectory(
+    _ path: String, permissions: UInt32 = 0o777
+  ) throws(SystemError) {
+    _ = try retrying("mkdir") { unsafe mkdir(path, permissions) }
   }
 
   public static func remove(_ path: String) throws(SystemError) {

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 
 /// Signals that the tools answer to.
 public enum Signals {
@@ -10,4 +11,26 @@ public enum Signals {
 
   /// Whether SIGUSR1 came since the last call.
   public static func progressWanted() -> Bool { cl_take_progress_signal() != 0 }
+}
+
+extension FileDescriptor {
+  /// Writes a line that may be lost: nothing happens when the reader is gone or does not keep up.
+  public func tell(_ text: String) {
+    guard cl_begin_telling(number) != 0 else { return }
+    do { try write(text) } catch {}
+    cl_end_telling()
+  }
+
+  /// Has a signal that ends the process empty this file first, until `keepOnDeath`.
+  public func emptyOnDeath() throws(SystemError) {
+    if cl_empty_on_death(number) != 0 { throw SystemError("dup") }
+  }
+
+  /// Leaves the file of `emptyOnDeath` as it is from now on.
+  public static func keepOnDeath() { cl_keep_on_death() }
+
+  /// Whether the other end is a program's.
+  public var isPipe: Bool {
+    do { return try status().kind == .pipe } catch { return false }
+  }
 }

@@ -22,6 +22,8 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
   /// Whether the call makes no sense for this file, such as direct writes that it cannot take.
   public var isInvalid: Bool { code == SystemError.invalid }
   static let invalid = EINVAL
+  /// Whether nobody reads the pipe any more.
+  public var isClosedPipe: Bool { code == EPIPE }
   /// Whether the medium could not read a sector.
   public var isUnreadable: Bool { code == EIO || code == ENODATA || code == EBADMSG }
 

@@ -33,6 +33,8 @@ public final class InputFile: BlockSource {
     }
   }
 
+  var isDevice: Bool { atOpen.kind == .blockDevice }
+
   private static func unfit(_ path: String) -> ReadingError {
     .request(
       "\(path): is neither a file nor a block device",
@@ -73,6 +75,6 @@ public final class InputFile: BlockSource {
   func hasChanged() throws -> Bool {
     guard atOpen.kind == .regular else { return false }
     let now = try file.status()
-    return now.modified != atOpen.modified || now.size != atOpen.size
+    return now.changed != atOpen.changed || now.size != atOpen.size
   }
 }

@@ -16,6 +16,7 @@ public final class LoadAhead: VolumeFeed {
   private var queue: [FeedItem?] = []
   private var queuedBytes = 0
   private var ended = false
+  private var isConcluded = false
 
   /// - Parameters:
   ///   - feed: Where the items come from.
@@ -49,6 +50,10 @@ public final class LoadAhead: VolumeFeed {
         queue.append(item)
         queuedBytes += item.heldBytes
       }
+    }
+    if queue.isEmpty, !isConcluded {
+      isConcluded = true
+      queue = try feed.lateWarnings().map { .warning($0) }
     }
     guard !queue.isEmpty else { return nil }
     if let item = queue.removeFirst() {

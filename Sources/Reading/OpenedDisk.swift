@@ -6,18 +6,22 @@ struct OpenedDisk {
   let file: InputFile
   let disk: any BlockSource
   let format: String
+  /// What the user should know of how the format was found.
+  let warning: String?
 
   init(file: InputFile, disk: any BlockSource, format: String) {
     self.file = file
     self.disk = disk
     self.format = format
+    warning = nil
   }
 
   /// - Parameters:
   ///   - path: A file or block device.
   ///   - name: The format to take it for; nil looks for magics.
+  ///   - salvages: Whether to go on where the places of magics cannot be read.
   /// - Throws: `ReadingError`, or what opening the format throws.
-  init(_ path: String, format name: String?) throws {
+  init(_ path: String, format name: String?, salvages: Bool) throws {
     file = try InputFile(path)
     if let name {
       guard let format = DiskFormats.named(name) else {
@@ -26,16 +30,47 @@ struct OpenedDisk {
       }
       disk = try format.init(opening: file)
       self.format = name
+      warning = nil
       return
     }
+    let format: any DiskFormat.Type
+    do {
+      format = try OpenedDisk.recognize(file)
+    } catch let error as SourceError where salvages {
+      disk = file
+      self.format = RawImage.name
+      warning = "taken as raw, as what would tell the format could not be read: \(error)"
+      return
+    }
+    if format.name != RawImage.name, file.isDevice {
+      // Whoever uses a raw device as a disk could write another format's magic onto it.
+      throw ReadingError.request(
+        "\(path): a device whose content looks like \(format.name)",
+        hint: "--format \(format.name) or --format raw says which it is")
+    }
+    warning =
+      format.name != RawImage.name && OpenedDisk.isRawName(path)
+      ? "taken as \(format.name), which its content looks like; --format raw takes it as it is"
+      : nil
+    disk = try format.init(opening: file)
+    self.format = format.name
+  }
+
+  /// Whether a file's name says that it is a raw disk.
+  private static func isRawName(_ path: String) -> Bool {
+    [".raw", ".img", ".bin", ".dd"].contains { path.lowercased().hasSuffix($0) }
+  }
+
+  /// Finds the format by magics.
+  private static func recognize(_ file: InputFile) throws -> any DiskFormat.Type {
+    let path = file.path
     let format = try DiskFormats.recognize(file)
     if format.name == RawImage.name, let other = try ForeignMagic.format(of: file) {
       throw ReadingError.unsupported(
         source: path, "looks like \(other), which cannot be read yet",
         hint: "--format raw takes the bytes as they are")
     }
-    disk = try format.init(opening: file)
-    self.format = format.name
+    return format
   }
 }
 

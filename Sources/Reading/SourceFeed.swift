@@ -33,7 +33,8 @@ public final class SourceFeed: VolumeFeed {
     volumes = try sources.enumerated().map { index, path in
       try naming(source: path) {
         SourceVolume(
-          try OpenedDisk(path, format: options.format), number: UInt32(index), name: names[index],
+          try OpenedDisk(path, format: options.format, salvages: options.salvage),
+          number: UInt32(index), name: names[index],
           options, wantsLayout: wantsLayout)
       }
     }
@@ -49,7 +50,7 @@ public final class SourceFeed: VolumeFeed {
 
   private func tellLayouts() {
     for volume in volumes {
-      for warning in volume.layout?.warnings ?? [] {
+      for warning in [volume.warning].compactMap({ $0 }) + (volume.layout?.warnings ?? []) {
         pending.append(.warning("\(volume.name): \(warning)"))
       }
     }
@@ -74,17 +75,19 @@ public final class SourceFeed: VolumeFeed {
       if position < volume.size {
         return try naming(source: volume.path) { try nextPiece(of: volume) }
       }
-      try naming(source: volume.path) { try finish(volume) }
+      current += 1
+      position = 0
+      known = 0..<0
     }
   }
 
-  private func finish(_ volume: SourceVolume) throws {
-    if try volume.file.hasChanged() {
-      pending.append(.warning("\(volume.name): \(volume.path) changed while it was read"))
+  public func lateWarnings() throws -> [String] {
+    try volumes.compactMap { volume in
+      try naming(source: volume.path) {
+        try volume.file.hasChanged()
+          ? "\(volume.name): \(volume.path) changed while it was read" : nil
+      }
     }
-    current += 1
-    position = 0
-    known = 0..<0
   }
 
   private func nextPiece(of volume: SourceVolume) throws -> FeedItem {

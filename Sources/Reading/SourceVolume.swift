@@ -13,6 +13,8 @@ public final class SourceVolume: Sendable {
   /// What the disk holds, when that was looked at.
   public let layout: DiskLayout?
 
+  /// What the user should know of how the format was found.
+  let warning: String?
   let file: InputFile
   let options: ReadOptions
   let skipped: TypedExtents
@@ -37,6 +39,7 @@ public final class SourceVolume: Sendable {
     file = opened.file
     disk = opened.disk
     format = opened.format
+    warning = opened.warning
     self.options = options
     let kinds = ReadOptions.skippableKinds.filter { $0 != .zero && options.skip.contains($0) }
     let layout = wantsLayout || !kinds.isEmpty ? DiskLayout(of: opened.disk) : nil

@@ -2,6 +2,7 @@ public import Blocks
 internal import Bytes
 internal import Codecs
 public import Platform
+internal import Streams
 
 /// A point's fingerprints in a small file, for a reader at the far end of a pipe.
 ///
@@ -68,6 +69,9 @@ public final class BaselineFile: Sendable {
     pointID = "\(try cursor.digest())"
     key = FingerprintKey(try cursor.array(32))
     var volumes: [Volume] = []
+    guard count <= StreamLimits.volumes else {
+      throw cursor.refusal(.impossible("\(count) volumes"))
+    }
     for _ in 0..<count {
       let volume = try Volume(&cursor)
       guard !volumes.contains(where: { $0.name == volume.name }) else {
@@ -84,6 +88,9 @@ public final class BaselineFile: Sendable {
     case fingerprint(UInt128)
     case zero
   }
+
+  /// The names of its volumes.
+  public var names: [String] { volumes.map(\.name) }
 
   /// The base's volume of this name and size.
   public func volume(_ name: String, size: UInt64) -> Int? {

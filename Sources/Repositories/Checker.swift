@@ -68,7 +68,7 @@ public final class Checker {
   /// How many bytes will be read whole, for the display of progress.
   public func expectedBytes() throws -> UInt64 {
     try repository.store.list("packs").reduce(0) { sum, object in
-      guard let id = Layout.digest(inName: object.name), depth.readsWhole(id) else { return sum }
+      guard let id = Layout.pack(named: object.name), depth.readsWhole(id) else { return sum }
       return sum + object.size
     }
   }
@@ -92,6 +92,13 @@ public final class Checker {
     let index = try checkIndex()
     try checkPacks(index)
     try checkPoints()
+  }
+
+  /// The index files that are damaged, or do not say what the packs' own directories say.
+  static func damagedIndexFiles(_ repository: Repository) throws -> Set<String> {
+    let checker = Checker(repository, .structure) { _ in }
+    try checker.checkPacks(try checker.checkIndex())
+    return Set(checker.findings.filter { $0.file.hasPrefix("index/") }.map(\.file))
   }
 
   private func checkConfig() throws {
@@ -158,8 +165,8 @@ public final class Checker {
     }
     for object in try store.list("packs") {
       files.append(object.name)
-      guard let id = Layout.digest(inName: object.name), Layout.pack(id) == object.name else {
-        note(object.name, "not a name of a pack")
+      guard let id = Layout.pack(named: object.name) else {
+        note(object.name, "no pack lies under such a name")
         continue
       }
       while !workers.hasRoom { try take() }

@@ -17,6 +17,15 @@ final class ChunkIndex: @unchecked Sendable {
     let table: IndexTable
     /// By number of the pack in the table: whether it is there, with the size it should have.
     let present: [Bool]
+
+    /// Whether a row's pack is there.
+    func has(_ entry: ChunkEntry) -> Bool {
+      Int(entry.pack) < present.count && present[Int(entry.pack)]
+    }
+
+    func location(_ entry: ChunkEntry) -> ChunkLocation {
+      ChunkLocation(entry: entry, pack: table.packs[Int(entry.pack)])
+    }
   }
 
   private let sources: Locked<[Source]>
@@ -39,7 +48,7 @@ final class ChunkIndex: @unchecked Sendable {
     let tables = try ChunkIndex.load(store, &troubles)
     var packs: [Digest: UInt64] = [:]
     for object in try store.list("packs") {
-      if let id = Layout.digest(inName: object.name), !doomed.contains(id) {
+      if let id = Layout.pack(named: object.name), !doomed.contains(id) {
         packs[id] = object.size
       }
     }
@@ -64,6 +73,17 @@ final class ChunkIndex: @unchecked Sendable {
     files = tables.compactMap(\.name)
     let all = loose.isEmpty ? tables : tables + [IndexTable(loose)]
     sources = Locked(all.map { ChunkIndex.source($0, packs) })
+  }
+
+  /// The packs that no index file covers, sorted.
+  static func uncovered(_ store: any ObjectStore) throws -> [PackInfo] {
+    var troubles: [String] = []
+    var covered: Set<Digest> = []
+    for table in try load(store, &troubles) { covered.formUnion(table.packs.map(\.id)) }
+    return try store.list("packs").compactMap { object in
+      guard let id = Layout.pack(named: object.name), !covered.contains(id) else { return nil }
+      return PackInfo(id: id, size: object.size)
+    }.sorted { $0.id < $1.id }
   }
 
   private static func source(_ table: IndexTable, _ packs: [Digest: UInt64]) -> Source {
@@ -104,8 +124,8 @@ final class ChunkIndex: @unchecked Sendable {
   /// So many small index files are merged by the next writer, as each costs a look-up.
   private static let mergeCount = 16
   /// Rows of what counts as a small index file, and of all that are merged at once.
-  private static let smallCount = 256 << 10
-  private static let mergedCount = 1 << 20
+  private static let smallCount = 128 << 10
+  private static let mergedCount = 384 << 10
 
   /// A pack with its rows.
   typealias PackRows = (info: PackInfo, entries: [ChunkEntry])
@@ -121,6 +141,8 @@ final class ChunkIndex: @unchecked Sendable {
         left -= source.table.count
         return left >= 0
       }
+      // What is merged is taken at its word from then on.
+      .filter { $0.table.isWhole }
     guard small.count >= ChunkIndex.mergeCount else { return ([], []) }
     let names = small.compactMap { $0.table.name.flatMap { Layout.digest(inName: $0) } }
     // Two writers that merged the same files both have their packs.
@@ -157,10 +179,12 @@ final class ChunkIndex: @unchecked Sendable {
   /// - Returns: Where it lies in a pack that is there, or nil.
   func find(_ id: Digest) -> ChunkLocation? {
     for source in sources.with({ $0 }) {
-      guard let entry = source.table.find(id), Int(entry.pack) < source.present.count,
-        source.present[Int(entry.pack)]
-      else { continue }
-      return ChunkLocation(entry: entry, pack: source.table.packs[Int(entry.pack)])
+      guard let entry = source.table.find(id) else { continue }
+      if source.has(entry) { return source.location(entry) }
+      // The chunk may lie in several packs of the table, of which one is gone.
+      if let other = source.table.rows(of: id).first(where: { source.has($0) }) {
+        return source.location(other)
+      }
     }
     return nil
   }
@@ -199,9 +223,7 @@ final class ChunkIndex: @unchecked Sendable {
     /// Goes to the first row at or after `position` whose pack is there; nil without any.
     init?(_ source: Source, from position: Int = 0) {
       for row in position..<max(position, source.table.count) {
-        guard let entry = source.table.entry(at: row), Int(entry.pack) < source.present.count,
-          source.present[Int(entry.pack)]
-        else { continue }
+        guard let entry = source.table.entry(at: row), source.has(entry) else { continue }
         self.source = source
         self.position = row
         id = entry.id

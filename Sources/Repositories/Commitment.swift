@@ -36,7 +36,7 @@ enum Commitment {
     }
     var there: Set<Digest> = []
     for object in try store.list("packs") {
-      if let id = Layout.digest(inName: object.name) { there.insert(id) }
+      if let id = Layout.pack(named: object.name) { there.insert(id) }
     }
     if let pack = used.first(where: { !there.contains($0) }) {
       throw RepositoryError.missingChunk("\(Layout.pack(pack)): gone while the point was made")
@@ -49,6 +49,11 @@ enum Commitment {
   ) throws -> PointName {
     let bytes = try point.fileBytes()
     let name = PointName(sequence: point.sequence, id: SHA256.digest(of: bytes))
+    // What could not be read again must never count as a backup.
+    guard bytes.count <= RecoveryPoint.byteLimit else {
+      throw RepositoryError.badInput("the point's record takes \(bytes.count) bytes: too many")
+    }
+    _ = try RecoveryPoint(fileBytes: bytes, name: name, file: Layout.point(name))
     for file in [Layout.point(name), Layout.pointCopy(name)] {
       let object = try session.stage()
       try Repository.write(bytes, object, file)

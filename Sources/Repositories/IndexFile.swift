@@ -119,32 +119,42 @@ final class IndexTable: @unchecked Sendable {
   static func build(
     _ packs: [(info: PackInfo, entries: [ChunkEntry])], superseded: [Digest]
   ) -> [UInt8] {
-    var rows: [ChunkEntry] = []
-    rows.reserveCapacity(packs.reduce(0) { $0 + $1.entries.count })
+    // Numbers are sorted, not rows: those are nine times as large, and there are many.
+    var order: [(pack: UInt32, row: UInt32)] = []
+    order.reserveCapacity(packs.reduce(0) { $0 + $1.entries.count })
     for (number, pack) in packs.enumerated() {
-      for var entry in pack.entries {
-        entry.pack = UInt32(number)
-        rows.append(entry)
-      }
+      for row in pack.entries.indices { order.append((UInt32(number), UInt32(row))) }
     }
-    rows.sort { $0.id < $1.id }
-    var body = ByteBuilder(.little, capacity: rows.count * ChunkEntry.byteCount + 65536)
-    for name in superseded { body.digest(name) }
+    func entry(_ place: (pack: UInt32, row: UInt32)) -> ChunkEntry {
+      packs[Int(place.pack)].entries[Int(place.row)]
+    }
+    order.sort { entry($0).id < entry($1).id }
+    let count =
+      headerCount + superseded.count * Digest.byteCount + packs.count * packCount
+      + order.count * ChunkEntry.byteCount
+    var file = ByteBuilder(.little, capacity: count)
+    file.zeros(headerCount)
+    for name in superseded { file.digest(name) }
     for pack in packs {
-      body.digest(pack.info.id)
-      body.u64(pack.info.size)
+      file.digest(pack.info.id)
+      file.u64(pack.info.size)
     }
-    for row in rows { row.append(to: &body) }
+    for place in order {
+      var row = entry(place)
+      row.pack = place.pack
+      row.append(to: &file)
+    }
     var header = ByteBuilder(.little, capacity: headerCount)
     header.text("VINDEX\0\u{1}")
     header.u32(0)
     header.u32(UInt32(packs.count))
-    header.u64(UInt64(rows.count))
+    header.u64(UInt64(order.count))
     header.u32(UInt32(superseded.count))
     header.zeros(20)
-    header.u64(Checksum.of(body.bytes))
+    header.u64(Checksum.of(file.bytes.span.extracting(headerCount..<count)))
     header.u64(Checksum.of(header.bytes))
-    return header.bytes + body.bytes
+    file.replaceStart(by: header.bytes)
+    return file.bytes
   }
 
   /// The row that holds `id`, if there is one.

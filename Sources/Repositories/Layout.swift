@@ -13,6 +13,12 @@ enum Layout {
     return "packs/\(text.prefix(2))/\(text)"
   }
 
+  /// The pack that lies under `name`; nil when no pack may lie there.
+  static func pack(named name: String) -> Digest? {
+    guard let id = digest(inName: name), pack(id) == name else { return nil }
+    return id
+  }
+
   static func index(_ id: Digest) -> String { "index/\(id)" }
 
   /// The digest that the last part of an object's name is.

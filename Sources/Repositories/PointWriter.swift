@@ -16,7 +16,7 @@ public struct PutOptions: Sendable {
   public var verifies = true
   public var tool = "vpipe"
   /// Entries after which an index file is written, so that memory stays bounded.
-  var indexStep = 512 << 10
+  var indexStep = 256 << 10
 
   public init(name: String) { self.name = name }
 }
@@ -32,14 +32,6 @@ public struct PutResult: Sendable {
 /// Takes volumes from a feed into a repository and commits a point: docs/repository-format.md,
 /// "How a point comes about".
 public final class PointWriter {
-  /// A volume that is arriving.
-  fileprivate struct Arrival {
-    let header: VolumeHeader
-    var builder: MapBuilder
-    var base: BaseVolume?
-    var kinds = [UInt64](repeating: 0, count: 8)
-  }
-
   /// Work in the order in which it came: the map is built in that order.
   private final class Item: @unchecked Sendable {
     enum Work {
@@ -64,7 +56,7 @@ public final class PointWriter {
   private let packs: PackWriter
   private let workers: Workers<Item>
   private let pool = SegmentPool()
-  private var volumes: [Arrival] = []
+  private var volumes: [ArrivingVolume] = []
   private var attachments: [RecoveryPoint.StoredAttachment] = []
   private var warnings: [String] = []
   private var usedPacks: Set<Digest> = []
@@ -74,7 +66,12 @@ public final class PointWriter {
   private let bases: BasePoints
   private let previous: [PointName]
 
-  private static let warningLimit = 1000
+  private var warningBytes = 0
+  /// Bytes of warnings that a point keeps.
+  private static let warningLimit = 256 << 10
+  private static let attachmentLimit = 4096
+  /// So many packs without an index are indexed before anything else is done.
+  private static let manyPacks = 64
 
   /// Puts all of `feed` into `repository`.
   ///
@@ -103,10 +100,12 @@ public final class PointWriter {
   private init(_ repository: Repository, _ options: PutOptions, warn: (String) -> Void) throws {
     self.repository = repository
     self.options = options
-    let (points, troubles) = try repository.points()
-    for trouble in troubles { warn(trouble) }
+    let (points, unreadable) = try repository.points()
+    for point in unreadable { warn(point.trouble) }
     previous = PointWriter.heads(points)
     session = try repository.store.beginWriting()
+    // A lost index is written anew in pieces, as all of it might not fit into memory.
+    _ = try repository.coverPacks(session, ifAtLeast: PointWriter.manyPacks)
     let index = try repository.openIndexForWriting()
     for trouble in index.troubles { warn(trouble) }
     let files = PackFiles(repository.store)
@@ -152,13 +151,12 @@ public final class PointWriter {
           feed, progress)
       case .span(let span): try take(span, feed, progress)
       case .attachment(let attachment): try keep(attachment)
-      case .warning(let text):
-        warn(text)
-        if warnings.count < PointWriter.warningLimit { warnings.append(text) }
+      case .warning(let text): note(text, warn)
       case .foreign: break
       }
     }
     while !workers.isEmpty { try consume(feed, progress) }
+    for text in try feed.lateWarnings() { note(text, warn) }
     return try commit(missing: feed.missing)
   }
 
@@ -180,7 +178,7 @@ public final class PointWriter {
       try self.store(bytes, .node)
     }
     volumes.append(
-      Arrival(header: header, builder: builder, base: try bases.volume(for: header)))
+      ArrivingVolume(header: header, builder: builder, base: try bases.volume(for: header)))
   }
 
   /// What the base has at a segment.
@@ -305,7 +303,8 @@ public final class PointWriter {
 
   private func keep(_ attachment: Attachment) throws {
     guard attachment.name.utf8.count <= Attachment.nameLimit,
-      attachment.bytes.count <= Attachment.byteLimit
+      attachment.bytes.count <= Attachment.byteLimit,
+      attachments.count < PointWriter.attachmentLimit
     else { throw RepositoryError.badInput("attachment \(attachment.name): beyond the limits") }
     var ids: [String] = []
     var start = 0
@@ -349,6 +348,21 @@ public final class PointWriter {
     usedPacks.formUnion(new.map(\.id))
   }
 
+  private func note(_ text: String, _ warn: (String) -> Void) {
+    warn(text)
+    guard warningBytes < PointWriter.warningLimit else { return }
+    warnings.append(text)
+    warningBytes += text.utf8.count + 1
+  }
+
+  /// Names the volumes with bytes that could not be read, in case upstream did not.
+  private func unreadParts() -> [String] {
+    volumes.compactMap { volume in
+      let count = volume.kinds[Int(HoleKind.bad.rawValue)]
+      return count == 0 ? nil : "\(volume.header.name): \(count) bytes could not be read"
+    }
+  }
+
   private func commit(missing: [String]) throws -> PutResult {
     var finished: [RecoveryPoint.Volume] = []
     for number in volumes.indices {
@@ -358,6 +372,10 @@ public final class PointWriter {
     try writeIndex()
     try Commitment.confirm(usedPacks, repository.store)
     let sequence = (try repository.pointNames().last?.sequence ?? 0) + 1
+    guard sequence <= PointName.sequenceLimit else {
+      throw RepositoryError.damaged("points: the last number that can be has been given away")
+    }
+    let missing = missing.isEmpty ? unreadParts() : missing
     let point = RecoveryPoint(
       name: options.name, time: Clock.text(Clock.now()), host: Host.name, tool: options.tool,
       sequence: sequence, previous: previous.map { "\($0)" }, volumes: finished,
@@ -365,25 +383,5 @@ public final class PointWriter {
       addedBytes: packs.byteCount, addedChunks: addedChunks)
     let name = try Commitment.publish(point, session)
     return PutResult(name: name, point: point, unchangedSegments: unchangedSegments)
-  }
-}
-
-extension PointWriter.Arrival {
-  fileprivate func record(_ root: MapTarget) -> RecoveryPoint.Volume {
-    var bytes: [String: UInt64] = [:]
-    if kinds[0] > 0 { bytes["data"] = kinds[0] }
-    for kind in HoleKind.allCases where kinds[Int(kind.rawValue)] > 0 {
-      bytes[kind.name] = kinds[Int(kind.rawValue)]
-    }
-    var id: String?
-    var hole: String?
-    switch root {
-    case .node(let digest, _): id = "\(digest)"
-    case .hole(let kind): hole = kind.name
-    }
-    return RecoveryPoint.Volume(
-      name: header.name, size: header.size, sectorSize: header.sectorSize,
-      fields: Dictionary(header.fields.map { ($0.key, $0.value) }) { first, _ in first },
-      levels: MapShape.levels(header.size), root: id, hole: hole, bytes: bytes)
   }
 }

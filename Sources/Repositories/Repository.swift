@@ -29,8 +29,28 @@ public final class Repository: Sendable {
       guard try isEmpty(path, store) else { throw RepositoryError.failed("not empty") }
     }
     try store.create(Layout.folders)
-    let bytes = try config.fileBytes()
     let session = try store.beginWriting()
+    do {
+      try create(config, path, store, session)
+    } catch {
+      try session.end()
+      throw error
+    }
+    try session.end()
+  }
+
+  private static func create(
+    _ config: RepositoryConfig, _ path: String, _ store: LocalStore, _ session: any WritingSession
+  ) throws {
+    // Two at once would each take the other's copy of the config for their own.
+    guard try !session.isAccompanied() else {
+      throw RepositoryError.busy("somebody else makes a repository here at this moment")
+    }
+    guard try isEmpty(path, store) else { throw RepositoryError.failed("not empty") }
+    if try Files.isTaken("\(path)/\(Layout.configCopy)") {
+      try Files.remove("\(path)/\(Layout.configCopy)")
+    }
+    let bytes = try config.fileBytes()
     // The copy first: where there is a config there is its copy.
     for name in [Layout.configCopy, Layout.config] {
       let object = try session.stage()
@@ -38,19 +58,15 @@ public final class Repository: Sendable {
       try session.publish(object, as: name)
       try session.flush()
     }
-    try session.end()
   }
 
-  /// Whether nothing is in a folder but what an interrupted `create` leaves, which is removed.
+  /// Whether nothing is in a folder but what an interrupted `create` leaves.
   private static func isEmpty(_ path: String, _ store: LocalStore) throws -> Bool {
     let names = try Files.names(in: path)
     guard names.allSatisfy({ Layout.folders.contains($0) }) else { return false }
     for folder in Layout.folders where folder != "writers" {
       let objects = try store.list(folder)
       guard objects.allSatisfy({ $0.name == Layout.configCopy }) else { return false }
-    }
-    if names.contains("copies"), try Files.isTaken("\(path)/\(Layout.configCopy)") {
-      try Files.remove("\(path)/\(Layout.configCopy)")
     }
     return true
   }
@@ -117,25 +133,50 @@ public final class Repository: Sendable {
     return try RecoveryPoint(fileBytes: bytes, name: name, file: file)
   }
 
-  /// All points that can be read, oldest first, and what is wrong with the others.
-  public func points() throws -> (points: [StoredPoint], troubles: [String]) {
+  /// A point of which neither file can be read.
+  public struct UnreadablePoint: Sendable {
+    public let name: PointName
+    /// Why, in words that begin with the file's name.
+    public let trouble: String
+  }
+
+  /// All points that can be read, and those that cannot, oldest first.
+  ///
+  /// - Throws: What is no fault of the repository's, such as too many open files.
+  public func points() throws -> (points: [StoredPoint], unreadable: [UnreadablePoint]) {
     var points: [StoredPoint] = []
-    var troubles: [String] = []
+    var unreadable: [UnreadablePoint] = []
     for name in try pointNames() {
-      do { points.append(try point(name)) } catch { troubles.append("\(error)") }
+      do {
+        points.append(try point(name))
+      } catch {
+        if isFaultOfMachine(error) { throw error }
+        unreadable.append(UnreadablePoint(name: name, trouble: "\(error)"))
+      }
     }
-    return (points, troubles)
+    return (points, unreadable)
   }
 
   /// Finds what a person called a point: `NAME` (its newest), `NAME~2` (two before), an id or a
   /// unique prefix of at least four digits.
+  ///
+  /// - Throws: Also where a point that is newer than the one found cannot be read: it may be of that
+  ///   name, and the older one is not what was asked for.
   public func resolve(_ text: String) throws -> StoredPoint {
-    let (points, troubles) = try points()
+    let (points, unreadable) = try points()
     let parts = text.split(separator: "~", maxSplits: 1, omittingEmptySubsequences: false)
     let back = parts.count == 2 ? Int(parts[1]) : 0
     if let back, back >= 0 {
       let named = points.filter { $0.point.name == String(parts[0]) }
-      if back < named.count { return named[named.count - 1 - back] }
+      if back < named.count {
+        let found = named[named.count - 1 - back]
+        if let newer = unreadable.last, newer.name > found.name {
+          throw RepositoryError.damaged(
+            "\(text): \(newer.trouble): it may be the point that is meant, and is newer than "
+              + "\(found.name.id), which can be had by its id")
+        }
+        return found
+      }
       if !named.isEmpty {
         throw RepositoryError.noSuchPoint("\(text): there are \(named.count) points of that name")
       }
@@ -147,7 +188,7 @@ public final class Repository: Sendable {
         throw RepositoryError.ambiguous("\(text): \(matching.count) points have ids like that")
       }
     }
-    if let trouble = troubles.first { throw RepositoryError.damaged(trouble) }
+    if let point = unreadable.first { throw RepositoryError.damaged(point.trouble) }
     throw RepositoryError.noSuchPoint("\(text): no such point")
   }
 

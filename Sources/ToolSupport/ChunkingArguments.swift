@@ -7,12 +7,14 @@ public struct ChunkingArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "How chunks are cut: aligned (by content, at 4 KiB), fixed, or rolling (by content, "
-        + "anywhere); default aligned."))
+        + "anywhere); default aligned."),
+    completion: .list(ChunkingParameters.Mode.allCases.map(\.rawValue)))
   public var mode: String?
 
   @Option(
     help: ArgumentHelp(
-      "Average size of a chunk, a power of two: 16K to 1M, for fixed 4K to 4M; default 64K."))
+      "Average size of a chunk, a power of two: 16K to 1M, for fixed 4K to 4M; default 64K."),
+    completion: .list(["16K", "32K", "64K", "128K", "256K", "512K", "1M"]))
   public var size: String?
 
   public init() {}

@@ -1,7 +1,11 @@
+public import ArgumentParser
 internal import Codecs
 
 /// `zstd`, `zstd:N` or `none`.
 public enum CompressionOption {
+  /// What a shell offers.
+  public static let completion = CompletionKind.list(["zstd", "zstd:3", "zstd:9", "none"])
+
   /// - Returns: zstd's level, nil for none.
   public static func level(_ text: String) throws(Failure) -> Int? {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)

@@ -31,7 +31,10 @@ extension Failure {
       self.init(error.status, "\(subject): \(error)", hint: error.hint)
     case let error as FormatError: self.init(.damaged, "\(subject): \(error)")
     case let error as StreamError: self.init(error.status, "\(subject): \(error)")
-    default: self.init(.failed, "\(subject): \(error)")
+    default:
+      // A store's error may begin with its own name.
+      let text = "\(error)"
+      self.init(.failed, text.hasPrefix("\(subject): ") ? text : "\(subject): \(text)")
     }
   }
 }

@@ -15,7 +15,29 @@ public struct OutputOptions: ParsableArguments {
   )
   public var progress: Int32?
 
+  /// Whether what is worked on goes to stdout, for others to go on with.
+  var feedsOutput = false
+
   public init() {}
+
+  /// The options of work whose result goes to stdout.
+  ///
+  /// When that is a pipe, the tool at its end shows how far they all are: two tools would write
+  /// over each other's line.
+  public func feedingOutput(_ feeds: Bool = true) -> OutputOptions {
+    var options = self
+    options.feedsOutput = feeds
+    return options
+  }
+
+  public func validate() throws {
+    guard let progress else { return }
+    do {
+      _ = try FileDescriptor(progress, owned: false).status()
+    } catch {
+      throw ValidationError("--progress \(progress): not an open descriptor")
+    }
+  }
 }
 
 /// How far the work is: shown on a terminal, written to a descriptor, or told on SIGUSR1.
@@ -37,7 +59,9 @@ public final class Progress {
     self.label = label
     self.total = total
     self.options = options
-    showsOnTerminal = !options.quiet && FileDescriptor.standardError.isTerminal
+    showsOnTerminal =
+      !options.quiet && FileDescriptor.standardError.isTerminal
+      && !(options.feedsOutput && FileDescriptor.standardOutput.isPipe)
   }
 
   public func expect(_ bytes: UInt64) { total += bytes }
@@ -58,12 +82,12 @@ public final class Progress {
   /// Ends the display; on a terminal the line is removed.
   public func finish() {
     if options.progress != nil { show(Clock.monotonic()) }
-    if isShown { write("\r\u{1b}[K", to: .standardError) }
+    if isShown { FileDescriptor.standardError.tell("\r\u{1b}[K") }
     isShown = false
     if options.verbose {
       let seconds = elapsed
-      let rate = ByteSize.text(UInt64(Double(done) / max(seconds, 0.001)))
-      Console.say("\(label) \(ByteSize.text(done)) in \(ByteSize.fixed(seconds, 1)) s, \(rate)/s")
+      let rate = ByteSize.rate(done, seconds: seconds)
+      Console.say("\(label) \(ByteSize.text(done)) in \(ByteSize.fixed(seconds, 1)) s, \(rate)")
     }
   }
 
@@ -73,30 +97,28 @@ public final class Progress {
   private func show(_ now: Double) {
     if let number = options.progress {
       let text = "bytes=\(done) total=\(total) seconds=\(ByteSize.fixed(now - start, 1))\n"
-      write(text, to: FileDescriptor(number, owned: false))
+      // Progress that cannot be written is no reason to stop the work.
+      FileDescriptor(number, owned: false).tell(text)
     }
     if showsOnTerminal {
       isShown = true
-      write("\r\(line(now))\u{1b}[K", to: .standardError)
+      FileDescriptor.standardError.tell("\r\(Console.toolName): \(line(now))\u{1b}[K")
     }
   }
 
   private func line(_ now: Double) -> String {
     let seconds = max(now - start, 0.001)
-    let rate = Double(done) / seconds
     var text = "\(label) \(ByteSize.text(done))"
     if total > 0 {
-      text += " of \(ByteSize.text(total)) (\(done >= total ? 100 : done * 100 / total) %)"
+      let percent = done >= total ? 100 : Int(Double(done) / Double(total) * 100)
+      text += " of \(ByteSize.text(total)) (\(percent) %)"
     }
-    text += ", \(ByteSize.text(UInt64(rate)))/s"
-    if total > done, rate > 0 {
-      text += ", \(Int(Double(total - done) / rate) + 1) s left"
+    text += ", \(ByteSize.rate(done, seconds: seconds))"
+    if total > done, done > 0 {
+      let left = Double(total - done) / Double(done) * seconds
+      // Whoever would have to wait for longer than a year needs no number.
+      if left < 365 * 86400 { text += ", \(Int(left) + 1) s left" }
     }
     return text
-  }
-
-  /// Progress that cannot be written is no reason to stop the work.
-  private func write(_ text: String, to file: FileDescriptor) {
-    do { try file.write(text) } catch {}
   }
 }

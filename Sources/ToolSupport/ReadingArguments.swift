@@ -1,5 +1,6 @@
 public import ArgumentParser
 internal import Blocks
+internal import Platform
 public import Reading
 
 /// How sources are read: the same options wherever a tool takes sources by name.
@@ -8,13 +9,16 @@ public struct ReadingArguments: ParsableArguments {
     help: ArgumentHelp(
       "What is not read although it is there: swap (the content of Linux swap areas), zero or none.",
       discussion: "Zeros are never carried, whatever is given; they come back as they were.",
-      valueName: "kinds"))
+      valueName: "kinds"),
+    completion: .list(["zero", "swap", "none"]))
   public var skip = "zero"
 
   @Flag(help: "Go on at unreadable sectors and mark them as bad; ends in status 3.")
   public var salvage = false
 
-  @Option(help: "The format that the sources are in, instead of looking for it.")
+  @Option(
+    help: "The format that the sources are in, raw or vhd, instead of looking for it.",
+    completion: .list(["raw", "vhd"]))
   public var format: String?
 
   public init() {}
@@ -26,6 +30,26 @@ public struct ReadingArguments: ParsableArguments {
     options.salvage = salvage
     options.format = format
     return options
+  }
+
+  /// Refuses saved streams among the sources: they are read on stdin, and are no disks.
+  public func refuseStreams(_ sources: [String]) throws(Failure) {
+    guard format == nil else { return }
+    for source in sources where isStream(source) {
+      throw Failure(
+        .usage, "\(source): a saved stream, not a disk", hint: "give it on stdin: < \(source)")
+    }
+  }
+
+  /// What cannot be read here is told by whoever reads all of it.
+  private func isStream(_ source: String) -> Bool {
+    do {
+      guard try Files.status(source)?.kind == .regular else { return false }
+      let head = try FileDescriptor(source, .read).read(StreamInput.magic.count, at: 0)
+      return head == StreamInput.magic
+    } catch {
+      return false
+    }
   }
 
   private func kinds() throws(Failure) -> Set<HoleKind> {

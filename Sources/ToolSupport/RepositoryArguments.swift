@@ -6,7 +6,8 @@ public import Repositories
 public struct RepositoryArguments: ParsableArguments {
   @Option(
     name: [.customShort("r"), .customLong("repo")],
-    help: ArgumentHelp("The repository's folder; else the variable VPIPE_REPO.", valueName: "repo"))
+    help: ArgumentHelp("The repository's folder; else the variable VPIPE_REPO.", valueName: "repo"),
+    completion: .directory)
   public var path: String?
 
   public init() {}

@@ -20,7 +20,7 @@ public enum StreamStage {
     let writer = try naming("stdout") { try StreamWriter(.standardOutput) }
     let missing: [String]
     do {
-      let feed = try naming("stdin") { try transform(try StreamFeed(.standardInput)) }
+      let feed = try naming("stdin") { try transform(try open()) }
       missing = try copy(feed, to: writer, options, header)
     } catch {
       // When this cannot be written either, the missing seal tells it all the same.
@@ -34,11 +34,15 @@ public enum StreamStage {
     }
   }
 
+  private static func open() throws(Failure) -> any VolumeFeed {
+    try StreamInput.open(hint: "make a stream with vread")
+  }
+
   private static func copy(
     _ feed: any VolumeFeed, to writer: StreamWriter, _ options: OutputOptions,
     _ header: (inout VolumeHeader) -> Void
   ) throws(Failure) -> [String] {
-    let progress = Progress("passed", options)
+    let progress = Progress("passed", options.feedingOutput())
     while var item = try naming("stdin", { try feed.next() }) {
       switch item {
       case .volume(var volume):

@@ -10,7 +10,9 @@ extension Tool {
   public static func main() {
     Signals.cleanUpOnDeath()
     Signals.answerProgress()
+    let check = CommandLineCheck(self, Array(CommandLine.arguments.dropFirst()))
     do {
+      try check.requireCommand()
       try parseAndRun()
     } catch let failure as Failure {
       Console.complain(failure)
@@ -19,11 +21,7 @@ extension Tool {
       Console.complain(Failure(.failed, "\(error)"))
       leave(.failed)
     } catch {
-      let text = message(for: error)
-      Console.complain(
-        Failure(
-          .usage, text.prefix(1).lowercased() + text.dropFirst(),
-          hint: "\(Console.toolName) --help shows the options"))
+      Console.complain(check.failure(message(for: error)))
       leave(.usage)
     }
     leave(.done)

@@ -21,7 +21,8 @@ struct Vchunk: Tool {
   @Option(
     name: [.customShort("r"), .customLong("repo")],
     help: ArgumentHelp(
-      "Cut as this repository does; else as that of the variable VPIPE_REPO.", valueName: "repo"))
+      "Cut as this repository does; else as that of the variable VPIPE_REPO.", valueName: "repo"),
+    completion: .directory)
   var repository: String?
 
   @Flag(help: "Errors as JSON.")

@@ -20,17 +20,20 @@ struct Vdedup: Tool {
     name: [.customShort("r"), .customLong("repo")],
     help: ArgumentHelp(
       "Leave out what this repository has; else that of the variable VPIPE_REPO.",
-      valueName: "repo"))
+      valueName: "repo"),
+    completion: .directory)
   var repository: String?
 
   @Option(
     help: ArgumentHelp(
-      "Leave out what is in this list, made by vstore known.", valueName: "file"))
+      "Leave out what is in this list, made by vstore known.", valueName: "file"),
+    completion: .file())
   var known: String?
 
   @Option(
     help: ArgumentHelp(
-      "Compress what is left: zstd, zstd:1 to zstd:19, or none.", valueName: "codec"))
+      "Compress what is left: zstd, zstd:1 to zstd:19, or none.", valueName: "codec"),
+    completion: CompressionOption.completion)
   var compress = "none"
 
   @Flag(help: "Tell at the end, on stderr, how much was new.")
@@ -118,6 +121,7 @@ private final class Stepped: VolumeFeed {
   }
 
   var missing: [String] { feed.missing }
+  func lateWarnings() throws -> [String] { try feed.lateWarnings() }
   func recycle(_ segment: Segment) { feed.recycle(segment) }
 
   func next() throws -> FeedItem? {

@@ -12,7 +12,7 @@ struct Check: Tool {
     abstract: "Look for everything that is wrong with a VHD.",
     discussion: "Ends in status 1 when there is a problem; notes are no problems.")
 
-  @Argument(help: "The image.")
+  @Argument(help: "The image.", completion: .file())
   var file: String
 
   @Flag(help: "Check also what Azure asks of a disk that is uploaded.")

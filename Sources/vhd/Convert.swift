@@ -8,10 +8,11 @@ struct Convert: Tool {
   static let configuration = CommandConfiguration(
     abstract: "Make an image of another kind from a disk or an image.")
 
-  @Argument(help: "A raw disk, a block device or a VHD.")
+  @Argument(help: "A raw disk, a block device or a VHD.", completion: .file())
   var source: String
 
-  @Argument(help: "The file to make; .raw and .img make a raw disk, - is stdout.")
+  @Argument(
+    help: "The file to make; .raw and .img make a raw disk, - is stdout.", completion: .file())
   var destination: String
 
   @OptionGroup
@@ -20,8 +21,17 @@ struct Convert: Tool {
   @OptionGroup
   var reading: ReadingArguments
 
+  private var isRaw: Bool { ["raw", "img"].contains(FileEnding.of(destination)) }
+
+  func validate() throws {
+    if image.azure, isRaw {
+      throw ValidationError("\(destination): the name of a raw disk, but --azure makes a VHD")
+    }
+  }
+
   func run() throws {
-    let isRaw = destination.hasSuffix(".raw") || destination.hasSuffix(".img")
+    try FileEnding.requirePossible(destination)
+    try reading.refuseStreams([source])
     let plan = try image.plan(isRaw ? .raw : .fixed)
     let output = try ImageOutput(destination, force: image.force, plan)
     let feed = try naming(source) { try SourceFeed([source], try reading.options()) }

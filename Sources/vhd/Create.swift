@@ -13,10 +13,10 @@ struct Create: Tool {
     abstract: "Make a VHD of a disk that comes as a stream.",
     discussion: "Without SOURCE the stream is read from stdin.")
 
-  @Argument(help: "Disks and images to read instead of stdin.")
+  @Argument(help: "Disks and images to read instead of stdin.", completion: .file())
   var sources: [String] = []
 
-  @Option(name: .shortAndLong, help: "The file to make; - is stdout.")
+  @Option(name: .shortAndLong, help: "The file to make; - is stdout.", completion: .file())
   var output = "-"
 
   @OptionGroup
@@ -45,6 +45,7 @@ struct Create: Tool {
   }
 
   func run() throws {
+    try FileEnding.requirePossible(output)
     let plan = try image.plan(.fixed)
     let destination = try ImageOutput(output, force: image.force, plan)
     let feed = try openFeed(destination)
@@ -55,6 +56,7 @@ struct Create: Tool {
 
   private func openFeed(_ destination: ImageOutput) throws -> any VolumeFeed {
     guard sources.isEmpty else {
+      try reading.refuseStreams(sources)
       let feed = try naming("sources") { try SourceFeed(sources, try reading.options()) }
       try destination.refuse(feed)
       return feed
@@ -64,7 +66,8 @@ struct Create: Tool {
     if let size = size.flatMap({ ByteSize.parse($0) }) {
       return RawInput(.standardInput, size: size)
     }
-    return try naming("stdin") { try StreamFeed(.standardInput) }
+    return try StreamInput.open(
+      hint: "make a stream with vread, name the disk as an argument, or use --raw-input")
   }
 }
 
@@ -76,12 +79,15 @@ struct ImageArguments: ParsableArguments {
   @Flag(help: "Make it fit for Azure: fixed, grown to whole MiB, with its partition table's end.")
   var azure = false
 
-  @Option(help: ArgumentHelp("The size of a dynamic disk's blocks (2M).", valueName: "bytes"))
+  @Option(
+    help: ArgumentHelp("The size of a dynamic disk's blocks (2M).", valueName: "bytes"),
+    completion: .list(["64K", "512K", "2M", "16M"]))
   var blockSize: String?
 
   @Option(
     help: ArgumentHelp(
-      "Where a dynamic disk is built that goes into a pipe ($TMPDIR).", valueName: "folder"))
+      "Where a dynamic disk is built that goes into a pipe ($TMPDIR).", valueName: "folder"),
+    completion: .directory)
   var spool: String?
 
   @Flag(help: "Replace the output when it is there already.")

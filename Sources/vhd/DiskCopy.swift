@@ -40,7 +40,7 @@ final class DiskCopy {
     self.plan = plan
     self.output = output
     self.options = options
-    progress = Progress("writing", options)
+    progress = Progress("writing", options.feedingOutput(output.isStandardOutput))
   }
 
   /// Takes everything, to the feed's very end, and completes the image.
@@ -55,12 +55,14 @@ final class DiskCopy {
       while let item = try naming(source, { try feed.next() }) { try take(item) }
       guard header != nil else { throw noSuchDisk() }
       let target = try begin()
-      try naming(output.name) {
+      try output.writing {
         if let end { try target.write(end.bytes.span, at: end.offset) }
         try target.finish()
       }
+      target.close()
       try output.commit()
     } catch {
+      target?.close()
       output.discard()
       throw error
     }
@@ -99,6 +101,11 @@ final class DiskCopy {
   private func meet(_ volume: VolumeHeader) throws {
     names.append(volume.name)
     if let disk {
+      if header != nil, disk == volume.name {
+        throw Failure(
+          .usage, "\(source): --disk \(disk) is the number of one disk and the name of another",
+          hint: "there are: \(names.joined(separator: ", "))")
+      }
       guard header == nil, disk == volume.name || disk == "\(volume.number)" else { return }
     } else if header != nil {
       try tellNames()
@@ -156,7 +163,7 @@ final class DiskCopy {
       case .chunk: preconditionFailure("a chunk that was not expanded")
       }
     }
-    try naming(output.name) { try target.write(segment, pieces) }
+    try output.writing { try target.write(segment, pieces) }
   }
 
   /// Holes read as zeros, unless the bytes are somewhere else.

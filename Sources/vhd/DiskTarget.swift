@@ -14,6 +14,8 @@ protocol DiskTarget: AnyObject {
   func write(_ bytes: Span<UInt8>, at offset: UInt64) throws
   /// Completes the image; without this, nothing that was written makes an image.
   func finish() throws
+  /// Ends the writing; called also when the image is not completed.
+  func close()
 }
 
 /// A fixed disk, or a raw one without any footer, in a file: zeros become holes.
@@ -53,6 +55,8 @@ final class FixedFile: DiskTarget {
     let bytes = footer.bytes
     try file.write(bytes.span, at: size)
   }
+
+  func close() { writer.close() }
 }
 
 /// A dynamic disk in a file: blocks that are never written to are not there.
@@ -133,6 +137,8 @@ final class DynamicFile: DiskTarget {
     let bytes = footer.bytes
     try file.write(bytes.span, at: layout.end)
   }
+
+  func close() { writer.close() }
 }
 
 /// A fixed or raw disk into a pipe: everything in order, zeros written out, the footer last.
@@ -173,6 +179,8 @@ final class OrderedTarget: DiskTarget {
     let bytes = footer.bytes
     try pipe.write(bytes.span, at: size)
   }
+
+  func close() {}
 }
 
 /// A dynamic disk into a pipe.
@@ -229,6 +237,8 @@ final class SpooledDynamic: DiskTarget {
     }
     try pipe.fill(to: size)
   }
+
+  func close() { image.close() }
 }
 
 /// Bytes in order, with zeros for what is left out.

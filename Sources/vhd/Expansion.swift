@@ -13,6 +13,8 @@ final class Expansion: VolumeFeed {
 
   var missing: [String] { feed.missing }
 
+  func lateWarnings() throws -> [String] { try feed.lateWarnings() }
+
   func recycle(_ segment: Segment) { feed.recycle(segment) }
 
   func next() throws -> FeedItem? {

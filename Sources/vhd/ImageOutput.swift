@@ -60,6 +60,8 @@ final class ImageOutput {
   private var atomic: AtomicFile?
   /// Whether stdout is an empty file, in which any place can be written.
   private var inPlace = false
+  /// The folder of the spool file, when there is one.
+  private var spoolFolder: String?
 
   /// - Parameters:
   ///   - path: A file's path, or `-` for stdout.
@@ -78,6 +80,9 @@ final class ImageOutput {
     self.path = path
     name = path
     guard let status = try naming(path, { try Files.status(path) }) else { return }
+    guard status.kind != .directory else {
+      throw Failure(.usage, "\(path): is a folder", hint: "name the file to make in it")
+    }
     guard status.kind == .regular else {
       throw Failure(
         .usage, "\(path): not a file", hint: "write to stdout, wherever that goes")
@@ -86,6 +91,9 @@ final class ImageOutput {
       throw Failure(.usage, "\(path): exists", hint: "--force replaces it")
     }
   }
+
+  /// Whether the image goes to stdout.
+  var isStandardOutput: Bool { path == nil }
 
   /// What is there now under the output's name.
   func status() throws(Failure) -> FileStatus? {
@@ -128,7 +136,9 @@ final class ImageOutput {
       if let file {
         return DynamicFile(file, layout, footer: footer, recycle: recycle)
       }
-      let spool = try SpoolFile.open(in: plan.spool)
+      let folder = SpoolFile.folder(plan.spool)
+      spoolFolder = folder
+      let spool = try SpoolFile.open(in: folder)
       return SpooledDynamic(
         .standardOutput, spool: spool, layout, footer: footer, recycle: recycle)
     }
@@ -138,6 +148,7 @@ final class ImageOutput {
   private func openFile() throws -> BulkFile? {
     guard let path else {
       inPlace = try canWriteInPlace(.standardOutput)
+      if inPlace { try FileDescriptor.standardOutput.emptyOnDeath() }
       // The open file is the shell's as well, which may go on writing to it in its own way.
       return inPlace ? BulkFile(.standardOutput, isCached: true) : nil
     }
@@ -162,9 +173,31 @@ final class ImageOutput {
     VHDFooter(kind, size: size, created: Clock.now(), identifier: try Random.bytes(16))
   }
 
+  /// Runs `body`, which writes the image; an error names the file that could not be written.
+  func writing(_ body: () throws -> Void) throws(Failure) {
+    do {
+      try body()
+    } catch {
+      guard let spoolFolder, let error = error as? SystemError,
+        try naming(name, { try isOfSpool(error) })
+      else { throw Failure(name, error) }
+      throw Failure(
+        .failed, "spool file in \(spoolFolder): \(error)",
+        hint: "--spool names another folder, with room for the image")
+    }
+  }
+
+  /// A pipe can only be closed; all other trouble is the spool file's.
+  private func isOfSpool(_ error: SystemError) throws -> Bool {
+    try FileDescriptor.standardOutput.status().kind == .pipe && !error.isClosedPipe
+  }
+
   /// Gives the finished image its name.
   func commit() throws(Failure) {
-    guard let atomic else { return }
+    guard let atomic else {
+      if inPlace { FileDescriptor.keepOnDeath() }
+      return
+    }
     try naming(name) { try atomic.commit(replacing: force) }
     self.atomic = nil
   }
@@ -180,13 +213,17 @@ final class ImageOutput {
 
 /// A file without a name, gone when the process is.
 enum SpoolFile {
+  /// The folder that was asked for, else `TMPDIR`, else `/tmp`.
+  static func folder(_ asked: String?) -> String {
+    asked ?? Environment.value("TMPDIR") ?? "/tmp"
+  }
+
   /// Makes one.
   ///
-  /// - Parameter folder: Where; nil takes `TMPDIR`, or `/tmp` without it.
+  /// - Parameter folder: Where.
   /// - Returns: The open file.
   /// - Throws: When the folder does not take it.
-  static func open(in folder: String?) throws -> FileDescriptor {
-    let folder = folder ?? Environment.value("TMPDIR") ?? "/tmp"
+  static func open(in folder: String) throws -> FileDescriptor {
     let path = "\(folder)/vhd-\(Hex.text(try Random.bytes(8))).spool"
     return try naming("spool file in \(folder)") {
       let file = try FileDescriptor(path, .create, permissions: 0o600)

@@ -10,7 +10,7 @@ internal import ToolSupport
 struct Info: Tool {
   static let configuration = CommandConfiguration(abstract: "Describe a VHD.")
 
-  @Argument(help: "The image.")
+  @Argument(help: "The image.", completion: .file())
   var file: String
 
   @Flag(help: "Print one JSON object, and errors as JSON.")

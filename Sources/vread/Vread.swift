@@ -12,7 +12,7 @@ struct Vread: Tool {
     discussion: "The stream goes to stdout, into vchunk, vstore put or vhd create.",
     version: Version.text)
 
-  @Argument(help: "Files and block devices, one volume each.")
+  @Argument(help: "Files and block devices, one volume each.", completion: .file())
   var sources: [String]
 
   @OptionGroup
@@ -26,7 +26,8 @@ struct Vread: Tool {
   @Option(
     help: ArgumentHelp(
       "Send segments that are as this baseline says (from vstore baseline) as unchanged.",
-      valueName: "file"))
+      valueName: "file"),
+    completion: .file())
   var base: String?
 
   @Flag(help: "Write the plain bytes of one volume, with zeros for holes, and no seal.")
@@ -63,13 +64,16 @@ struct Vread: Tool {
     }
     var options = try reading.options()
     options.names = name
-    if let base { options.baseline = try naming(base) { try BaselineReading(base) } }
+    let baseline = try base.map { base in try naming(base) { try BaselineReading(base) } }
+    options.baseline = baseline
+    try reading.refuseStreams(sources)
     let feed = try naming("sources") { try SourceFeed(sources, options, wantsLayout: list) }
     if list {
       try Listing(feed, scans: scan, json: json, output).run()
     } else {
       try refuseOwnOutput(feed)
-      try Copy(feed, raw: raw, output).run()
+      for doubt in baseline?.doubts(feed.volumes) ?? [] { Console.warn(doubt) }
+      try Copy(feed, raw: raw, output.feedingOutput()).run()
     }
   }
 

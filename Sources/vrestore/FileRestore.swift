@@ -96,7 +96,10 @@ struct FileRestore {
         case .zeros(let range):
           if !isZero {
             try naming(path) {
-              try target.zero(range.lowerBound - start..<range.upperBound - start)
+              let range = range.lowerBound - start..<range.upperBound - start
+              // A page that holds the end of some data must not be written and zeroed at once.
+              if !BulkFile.isAligned(range) { try writer.finish() }
+              try target.zero(range)
             }
           }
           progress.advance(range.upperBound - range.lowerBound)

@@ -9,7 +9,7 @@ enum StreamRestore {
     _ feed: any VolumeFeed, _ subject: String, _ options: OutputOptions
   ) throws(Failure) {
     let writer = try naming("stdout") { try StreamWriter(.standardOutput) }
-    let progress = Progress("restored", options)
+    let progress = Progress("restored", options.feedingOutput())
     do {
       while let item = try naming(subject, { try feed.next() }) {
         try naming("stdout") { try writer.item(item) }

@@ -30,7 +30,8 @@ struct Vrestore: Tool {
 
   @Option(
     name: [.customShort("o"), .customLong("output")],
-    help: ArgumentHelp("Write one volume to this file or block device.", valueName: "target"))
+    help: ArgumentHelp("Write one volume to this file or block device.", valueName: "target"),
+    completion: .file())
   var target: String?
 
   @Option(
@@ -65,6 +66,9 @@ struct Vrestore: Tool {
     if target == nil {
       try Console.requireBinaryOutput(hint: "pipe it on, or name a target with -o")
     }
+    if let target, try naming(target, { try Files.status(target)?.kind == .directory }) {
+      throw Failure(.usage, "\(target): is a folder", hint: "name the file to make in it")
+    }
     let repository = try repository.open()
     let parts = selector.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let stored = try naming(repository.location) { try repository.resolve(String(parts[0])) }
@@ -98,7 +102,7 @@ struct Vrestore: Tool {
         isForced: force, isZero: targetIsZero, output
       ).run(loaded, selector)
     } else {
-      try RawRestore.run(loaded, wanted, selector, output)
+      try RawRestore.run(loaded, wanted, selector, output.feedingOutput())
     }
   }
 

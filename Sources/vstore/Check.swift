@@ -19,7 +19,7 @@ struct Check: Tool {
     help: ArgumentHelp("Read and prove one part of several: 3/7.", valueName: "part/parts"))
   var readDataSubset: String?
 
-  @Option(help: ArgumentHelp("Write a JUnit report.", valueName: "file"))
+  @Option(help: ArgumentHelp("Write a JUnit report.", valueName: "file"), completion: .file())
   var junit: String?
 
   @Flag(help: "Findings and summary as JSON lines.")
@@ -77,11 +77,19 @@ struct Check: Tool {
       // A config that cannot be read at all is a finding too: check is what one runs to know.
       try Console.result(json ? try unreadable(failure) : "damage: \(failure.message)")
       if let junit { try JUnit.write([.init("config", problem: failure.message)], to: junit) }
+      tellWhatToDo()
       leave(.different)
     }
     progress.finish()
     try report(checker, progress)
-    if checker.findings.contains(where: { $0.severity == .damage }) { leave(.different) }
+    guard checker.findings.contains(where: { $0.severity == .damage }) else { return }
+    tellWhatToDo()
+    leave(.different)
+  }
+
+  private func tellWhatToDo() {
+    if output.quiet || json { return }
+    Console.say("hint: see WHEN CHECK FINDS DAMAGE in vstore(1)")
   }
 
   private func unreadable(_ failure: Failure) throws(Failure) -> String {

@@ -6,7 +6,8 @@ internal import ToolSupport
 /// Where a small file goes: a name, or stdout.
 struct FileOutput: ParsableArguments {
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("The file to write; - is stdout.", valueName: "file"))
+    name: .shortAndLong, help: ArgumentHelp("The file to write; - is stdout.", valueName: "file"),
+    completion: .file())
   var output: String
 
   @Flag(help: "Replace an existing file.")
@@ -81,7 +82,8 @@ struct MakeBaseline: Tool {
 struct RepairIndex: Tool {
   static let configuration = CommandConfiguration(
     commandName: "repair-index",
-    abstract: "Rebuild the index from the packs where it is missing or damaged.")
+    abstract: "Rebuild the index from the packs, and copies of small files, where they are damaged."
+  )
 
   @OptionGroup
   var repository: RepositoryArguments
@@ -92,17 +94,21 @@ struct RepairIndex: Tool {
   private struct Report: Encodable {
     let messageType = "repair-index"
     let packs: Int
-    let removed: [String]
+    let quarantined: [String]
+    let restored: [String]
   }
 
   func run() throws {
     let repository = try repository.open()
     let repair = try naming(repository.location) { try repository.repairIndex() }
     if json {
-      try Console.result(json: Report(packs: repair.packs, removed: repair.quarantined))
+      try Console.result(
+        json: Report(
+          packs: repair.packs, quarantined: repair.quarantined, restored: repair.restored))
       return
     }
     for name in repair.quarantined { try Console.result("moved to quarantine/: \(name)") }
+    for name in repair.restored { try Console.result("made again from its copy: \(name)") }
     try Console.result("indexed \(repair.packs) packs")
   }
 }

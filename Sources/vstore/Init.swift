@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Bytes
+internal import Platform
 internal import Repositories
 internal import ToolSupport
 
@@ -16,13 +17,15 @@ struct Init: Tool {
 
   @Option(
     help: ArgumentHelp(
-      "How chunks are compressed: zstd, zstd:1 to zstd:19, or none.", valueName: "codec"))
+      "How chunks are compressed: zstd, zstd:1 to zstd:19, or none.", valueName: "codec"),
+    completion: CompressionOption.completion)
   var compress = "zstd"
 
   @Option(
     help: ArgumentHelp(
       "The most bytes that are compressed together, 64K to 4M: more is smaller on disk and "
-        + "slower to read at random; default 2M.", valueName: "size"))
+        + "slower to read at random; default 2M.", valueName: "size"),
+    completion: .list(["64K", "256K", "1M", "2M", "4M"]))
   var frame: String?
 
   @Flag(help: "The result, and errors, as JSON.")
@@ -39,6 +42,11 @@ struct Init: Tool {
     let parameters = try chunking.parameters()
     let level = try CompressionOption.level(compress)
     let frame = try frameSize()
+    if try naming(path, { try Files.isTaken("\(path)/config") }) {
+      throw Failure(
+        .failed, "\(path): a repository is there already",
+        hint: "vstore list -r \(path) shows what it holds")
+    }
     let config = try naming(path) {
       let config = try RepositoryConfig(
         chunking: parameters, level: level, frame: frame)

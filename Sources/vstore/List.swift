@@ -32,15 +32,20 @@ struct List: Tool {
 
   func run() throws {
     let repository = try repository.open()
-    let (points, troubles) = try naming(repository.location) { try repository.points() }
-    for trouble in troubles { Console.warn(trouble) }
+    let (points, unreadable) = try naming(repository.location) { try repository.points() }
+    for point in unreadable { Console.warn(point.trouble) }
     let wanted = points.filter { name == nil || $0.point.name == name }
+    if wanted.isEmpty, unreadable.isEmpty, let name {
+      throw Failure(
+        .notFound, "\(repository.location): no point is called \(name)",
+        hint: "vstore list shows the points")
+    }
     if json {
       for stored in wanted { try Console.result(json: report(stored)) }
     } else if !wanted.isEmpty {
       try Console.result(table(wanted))
     }
-    if !troubles.isEmpty { leave(.damaged) }
+    if !unreadable.isEmpty { leave(.damaged) }
   }
 
   private func report(_ stored: Repository.StoredPoint) -> Report {

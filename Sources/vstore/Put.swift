@@ -14,7 +14,7 @@ struct Put: Tool {
     abstract: "Store a stream, or disks by name, as a recovery point.",
     discussion: "Without a source, a stream is read on stdin. Prints the point's id.")
 
-  @Argument(help: "Files and block devices to read, one volume each.")
+  @Argument(help: "Files and block devices to read, one volume each.", completion: .file())
   var sources: [String] = []
 
   @OptionGroup
@@ -76,10 +76,13 @@ struct Put: Tool {
     options.verifies = !noVerify
     options.tool = "vpipe \(Version.text)"
     let progress = Progress("put", total: total(feed), output)
-    let result = try naming(sources.isEmpty ? "stdin" : "put") {
-      try PointWriter.put(
+    let result: PutResult
+    do {
+      result = try PointWriter.put(
         Announced(feed, progress), into: repository, options,
         progress: { progress.advance($0) }, warn: { Console.warn($0) })
+    } catch {
+      throw Failure(isOfInput(error) ? "stdin" : repository.location, error)
     }
     progress.finish()
     try report(result, progress)
@@ -89,13 +92,25 @@ struct Put: Tool {
     }
   }
 
+  /// Whether an error is the stream's; one of a source has its own name.
+  private func isOfInput(_ error: any Error) -> Bool {
+    guard sources.isEmpty else { return false }
+    switch error {
+    case RepositoryError.badInput, RepositoryError.missingChunk: return true
+    case let error as SystemError: return error.operation == "read"
+    default: return error is StreamError || error is FormatError
+    }
+  }
+
   private func feed() throws -> any VolumeFeed {
     if sources.isEmpty {
       try Console.requireBinaryInput(hint: "pipe a stream in, or name the disks to read")
-      return try naming("stdin") { try StreamFeed(.standardInput) }
+      return try StreamInput.open(
+        hint: "make a stream with vread, or name the disk as an argument")
     }
     var options = try reading.options()
     options.names = volume
+    try reading.refuseStreams(sources)
     return try naming("sources") { try SourceFeed(sources, options) }
   }
 
@@ -153,10 +168,9 @@ struct Put: Tool {
     let point = result.point
     let bytes = point.volumes.reduce(0) { $0 + $1.size }
     if !output.quiet, !json {
-      let rate = Double(bytes) / max(progress.elapsed, 0.001)
       Console.say(
         "\(point.name): \(ByteSize.text(bytes)) in \(ByteSize.fixed(progress.elapsed, 1)) s "
-          + "(\(ByteSize.text(UInt64(rate)))/s), added \(ByteSize.text(point.addedBytes)) "
+          + "(\(ByteSize.rate(bytes, seconds: progress.elapsed))), added \(ByteSize.text(point.addedBytes)) "
           + "in \(point.addedChunks) chunks")
     }
     if json {
@@ -184,6 +198,7 @@ private final class Announced: VolumeFeed {
   }
 
   var missing: [String] { feed.missing }
+  func lateWarnings() throws -> [String] { try feed.lateWarnings() }
   func recycle(_ segment: Segment) { feed.recycle(segment) }
 
   func next() throws -> FeedItem? {

@@ -78,4 +78,10 @@ struct ValueTests {
     #expect(ByteSize.fixed(12, 2) == "12.00")
     #expect(ByteSize.fixed(-3, 1) == "0.0")
   }
+
+  @Test func `rates of any size have a text`() {
+    #expect(ByteSize.rate(0, seconds: 0) == "0 B/s")
+    #expect(ByteSize.rate(3 << 20, seconds: 2) == "1.50 MiB/s")
+    #expect(ByteSize.rate(.max, seconds: 0) == "16000 EiB/s")
+  }
 }

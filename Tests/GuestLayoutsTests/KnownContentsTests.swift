@@ -5,10 +5,10 @@ import Testing
 struct KnownContentsTests {
   @Test func `every signature is recognized in its place and nowhere else`() {
     for signature in Signature.all {
-      var disk = TestDisk(256 << 10)
+      var disk = TestDisk(3 << 20)
       disk.put(signature.magic, at: signature.offset)
       #expect(disk.layout.contents.map(\.kind) == [signature.kind])
-      disk = TestDisk(256 << 10)
+      disk = TestDisk(3 << 20)
       disk.put(signature.magic, at: signature.offset + 1)
       #expect(disk.layout.contents == [], "\(signature.kind)")
     }

@@ -76,6 +76,7 @@ struct Delivery {
       }
     }
     #expect(positions == headers.map(\.size))
+    warnings += try feed.lateWarnings()
     missing = feed.missing
   }
 

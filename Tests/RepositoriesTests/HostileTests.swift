@@ -82,6 +82,41 @@ struct HostileTests {
     #expect(try test.findings().filter { $0.severity == .damage } == [])
   }
 
+  @Test func `what could not be read makes a point incomplete, whatever upstream says`() throws {
+    let test = try TestRepository()
+    let feed = MemoryFeed()
+    feed.volume(0, size: UInt64(Self.step))
+    feed.segment(
+      0, at: 0, [UInt8](repeating: 0, count: Self.step),
+      runs: [.init(0..<4096, .hole(.bad)), .init(4096..<Self.step, .hole(.zero))])
+    let point = try test.put(feed).point
+    #expect(!point.complete)
+    #expect(point.missing == ["disk0: 4096 bytes could not be read"])
+  }
+
+  @Test func `a point that could not be read again is not committed`() throws {
+    let test = try TestRepository()
+    let feed = MemoryFeed()
+    let field = String(repeating: "\u{1}", count: 60_000)
+    for number in 0..<64 {
+      feed.volume(UInt32(number), size: 0, fields: [.init("note", field)])
+    }
+    #expect(RepositoriesTests.complaint { try test.put(feed) }.contains("too many"))
+    #expect(try test.files("points") == [])
+  }
+
+  @Test func `warnings and attachments are bounded`() throws {
+    let test = try TestRepository()
+    let noisy = MemoryFeed()
+    noisy.volume(0, size: 0)
+    let text = String(repeating: "\u{1}", count: 4000)
+    for _ in 0..<1000 { noisy.add(.warning(text)) }
+    #expect(try test.put(noisy).point.warnings.count < 100)
+    let stuffed = MemoryFeed()
+    for number in 0...4096 { stuffed.add(.attachment(Attachment(name: "\(number)", bytes: []))) }
+    #expect(RepositoriesTests.complaint { try test.put(stuffed) }.contains("beyond the limits"))
+  }
+
   @Test func `a feed that fails leaves no point`() throws {
     let test = try TestRepository()
     let feed = MemoryFeed()

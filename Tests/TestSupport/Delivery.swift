@@ -59,6 +59,7 @@ public struct Delivery {
       let end = pieces[number].last?.range.upperBound ?? 0
       guard end == header.size else { throw FeedFault("volume \(number) ends at \(end)") }
     }
+    warnings += try feed.lateWarnings()
     missing = feed.missing
   }
 

@@ -48,6 +48,46 @@ offers vhd 'co' | grep -qx 'convert *'
 offers vread '--sk' | grep -qx -e '--skip *'
 offers vstore check '--ju' | grep -qx -e '--junit *'
 
+# here: the names of the files of this folder.
+here() {
+  find . -mindepth 1 -maxdepth 1 -printf '%P\n'
+}
+
+# completes WORD...: what bash offers for the last word is in the lines of stdin, all of it.
+completes() {
+  sort >../wanted
+  offers "$@" | sed 's/ *$//; /^$/d' | sort >../offered
+  cmp -s ../wanted ../offered || fail "$*: $(cat ../offered complete.said)"
+}
+mkdir REPO
+cp disk.raw disk.vhd
+cp disk.raw web01.base
+echo disk.raw | completes vread disk.r
+echo web01.base | completes vread --base w
+echo REPO | completes vstore put -r RE
+echo disk.vhd | completes vhd check disk.v
+echo disk.raw | completes vhd convert disk.r
+echo disk.vhd | completes vhd convert disk.raw disk.v
+echo web01.base | completes vrestore -o we
+here | completes vrestore -o ''
+here | completes vread ''
+here | completes vstore put -r REPO --name a ''
+for tool in vchunk vdedup vrestore; do
+  if offers $tool '' | grep -qx 'help *'; then fail "$tool has no commands"; fi
+done
+completes vrestore h </dev/null
+printf '%s\n' zero swap none | completes vstore put --skip ''
+printf '%s\n' raw vhd | completes vread --format ''
+printf '%s\n' aligned fixed rolling | completes vchunk --mode ''
+printf '%s\n' fixed dynamic raw | completes vhd create --type ''
+offers vdedup --compress 'z' | grep -qx 'zstd *'
+offers vstore 'h' | grep -qx 'help *'
+if grep -r 'Show subcommand' usr/share/zsh/site-functions/_vread usr/share/fish/*/vread.fish; then
+  fail 'vread has no commands'
+fi
+if command -v zsh >/dev/null; then zsh -n usr/share/zsh/site-functions/_vread; fi
+if command -v fish >/dev/null; then fish -n usr/share/fish/vendor_completions.d/vread.fish; fi
+
 # For packagers.
 "$VPIPE_TOP/scripts/install" --from "$VPIPE_BIN" --destdir package --prefix /usr >said
 (cd usr && find . -type f | sort) >files

@@ -41,7 +41,7 @@ done
 is "$(point_ids R)" "$(cat 1.id 2.id 3.id 9.id)"
 works vstore list -r R web01
 is "$(sed 1d stdout | cut -c 1-12)" "$(cut -c 1-12 1.id 2.id 3.id)"
-works vstore list -r R nobody
+fails 10 vstore list -r R nobody
 is "$(cat stdout)" ''
 
 # A prefix that several ids share is refused with the number of them.
@@ -53,3 +53,14 @@ if [ -n "$common" ]; then
   fails 64 vrestore -r R "$common" --raw
   says 'points have ids like that'
 fi
+
+# When the newest point cannot be read, the one before it is not given out for it, but can be had by its id.
+for file in R/points/*"$(cat 3.id)" R/copies/*"$(cat 3.id)"; do flip "$file" 30; done
+for command in 'vrestore -r R web01 --raw' 'vrestore -r R web01~0 --raw' 'vstore baseline -r R web01 -o out'; do
+  # shellcheck disable=SC2086
+  fails 65 $command
+  is "$(size stdout)" 0
+  says "$(cat 3.id)" "$(cat 2.id)"
+done
+holds "$(cat 2.id)" 2
+holds db01 9

@@ -33,9 +33,18 @@ says 'vchunk: passed 9.00 MiB in '
 works vstore put -v -r R --name a disk.raw
 says ' in ' '/s'
 
-# A descriptor that is closed or full, or none at all, does not stop the work.
-works vread --progress 9 disk.raw
+# A descriptor that is full, or whose reader goes away, does not stop the work; one that is not open is refused.
 works vread --progress 3 disk.raw 3>/dev/full
+mkfifo gone
+# shellcheck disable=SC2094 # the reading end is closed again
+exec 8<>gone 9>gone 8<&-
+sh -c 'exec vread --progress 9 disk.raw' >out
+exec 9>&-
+rm gone
+fails 64 vread --progress 9 disk.raw
+says 'vread: --progress 9: not an open descriptor'
+fails 64 vstore put -r R --name a --progress 7 disk.raw
+says 'not an open descriptor' 'vstore put --help'
 fails 64 vread --progress -1 disk.raw
 fails 64 vread --progress x disk.raw
 
@@ -65,4 +74,13 @@ is "$(size stderr)" 0
 if command -v script >/dev/null; then
   script -qec 'vstore put -q -r R --name d disk.raw >id' typescript >/dev/null </dev/null
   is "$(tr -d '\r\n' <typescript | sed 's/Script started[^]]*\]//; s/Script done[^]]*\]//')" ''
+
+  # Of several tools in a pipe, only the last one shows its line, with its name.
+  yes 'more than can be read in no time' | head -c 200M >large.raw
+  script -qec 'vread large.raw | vchunk | vdedup -r R | vstore put -r R --name e >id' typescript >/dev/null </dev/null
+  tr '\r' '\n' <typescript >lines
+  grep -q 'vstore: put [0-9.]* [KM]iB of 200 MiB' lines || fail "$(cat lines)"
+  if grep -E 'vread|vchunk|vdedup: ' lines | grep -v '^Script'; then fail 'another tool says something'; fi
+  script -qec 'vread large.raw >out' typescript >/dev/null </dev/null
+  tr '\r' '\n' <typescript | grep -q 'vread: reading [0-9.]* [KM]iB of 200 MiB'
 fi

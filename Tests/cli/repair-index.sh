@@ -58,3 +58,53 @@ for harm in deleted gone empty half flipped swapped noise; do
   works vstore repair-index -r R
   shows 'indexed 0 packs'
 done
+
+# A pack that is gone: its chunks are stored again once the index does not claim them any more.
+rm -rf R
+cp -a whole R
+lost=$(find R/packs -type f | head -n 1)
+rm "$lost"
+fails 1 vstore check -r R
+works vstore repair-index -r R
+shows 'moved to quarantine/: index/'
+fails 1 vstore check -r R
+vstore put -q -r R --name one one.raw >id
+vstore put -q -r R --name two two.raw >id
+works vstore check -r R --read-data
+restores 'a pack lost, and its chunks stored again'
+
+# Two copies are there of points and of the config; one makes up for the other.
+point=$(find whole/points -type f | head -n 1)
+for file in config copies/config "points/${point##*/}" "copies/${point##*/}"; do
+  for harm in gone flipped; do
+    rm -rf R
+    cp -a whole R
+    if [ $harm = gone ]; then rm "R/$file"; else flip "R/$file" 20; fi
+    works vstore repair-index -r R
+    shows "made again from its copy: $file"
+    same "R/$file" "whole/$file"
+    works vstore check -r R
+  done
+done
+
+# A chunk that lies in two packs of one index file is found in the one that is left.
+rm -rf R aside
+cp -a whole R
+mkdir aside
+mv R/packs R/index aside
+mkdir R/index
+vstore put -q -r R --name again --no-base one.raw >id
+mkdir more
+mv R/packs more
+mv R/index/* aside/index
+cp -a aside/packs R/packs
+cp -a more/packs/. R/packs
+works vstore repair-index -r R
+find aside/packs -type f | sed 's|^aside|R|' >first
+cp -a R both
+while read -r pack; do rm "$pack"; done <first
+vrestore -r R again --raw | cmp - one.raw
+rm -rf R
+mv both R
+find more/packs -type f | sed 's|^more|R|' | while read -r pack; do rm "$pack"; done
+restores 'of two packs the second is lost'

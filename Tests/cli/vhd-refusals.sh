@@ -36,7 +36,7 @@ mkdir folder
 mkfifo fifo
 for name in folder fifo /dev/null; do
   fails 64 vhd create -o $name --force <stream
-  says "$name: not a file"
+  if [ $name = folder ]; then says 'folder: is a folder'; else says "$name: not a file"; fi
 done
 fails 2 vhd create -o missing/disk.vhd <stream
 says 'missing/disk.vhd: '

@@ -33,3 +33,13 @@ done
 head -c $(($(size stream) - 1)) stream >broken
 fails 4 vhd create --disk one -o cut.vhd <broken
 absent cut.vhd
+
+# A number that is another disk's name is no choice.
+noise 1M >1.raw
+noise 1M 2 >0.raw
+vread 1.raw 0.raw >stream
+fails 64 vhd create --disk 0 --force -o disk.vhd <stream
+says 'number of one disk and the name of another'
+vhd create --disk 1 --force -o disk.vhd 1.raw
+vhd convert disk.vhd back.raw --force
+same back.raw 1.raw

@@ -25,7 +25,17 @@ vrestore -r repo web --raw | cmp - disk.raw
 
 # A volume that the point does not have is read as a whole.
 cp disk.raw other.raw
-vread --base web.base other.raw >stream
+vread --base web.base other.raw >stream 2>stderr
+is "$(cat stderr)" 'vread: warning: other: not in the baseline, which has: disk; everything is sent'
+works vread --base web.base disk.raw
+is "$(size stderr)" 0
+vstore put -q -r repo --name two --volume root --volume a-name-of-19-bytes disk.raw other.raw >/dev/null
+vstore baseline -r repo two -o two.base
+works vread --base two.base disk.raw
+says 'disk: not in the baseline, which has: root, a-name-of-19-bytes; everything is sent'
+works vread --base two.base --name a-name-of-19-bytes other.raw
+is "$(size stderr)" 0
+vread --base web.base other.raw >stream 2>stderr
 [ "$(size stream)" -gt 50000000 ] || fail 'something was taken for unchanged'
 
 fails 64 vread --base web.base --raw disk.raw

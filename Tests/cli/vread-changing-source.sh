@@ -12,3 +12,14 @@ vread disk.raw 2>stderr | {
 } >stream
 says 'vread: warning: disk: disk.raw changed while it was read'
 grep -q 'disk.raw changed while it was read' stream
+
+# Also when it was written to just before, and all is over within a second.
+for turn in 1 2 3; do
+  cp part small.raw
+  vread small.raw 2>stderr | {
+    head -c 1000000
+    printf x | put_at small.raw $turn
+    cat
+  } >stream
+  says 'vread: warning: small: small.raw changed while it was read'
+done

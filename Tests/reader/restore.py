@@ -1,93 +1,66 @@
 #!/usr/bin/env python3
-"""Restores a volume of a point, written from docs/repository-format.md alone: restore.py REPO POINT [VOLUME] >disk
-
-POINT is a machine's name (its newest point) or the beginning of a point's id; VOLUME a name, else the first. It reads packs
-and points, no index. It needs Python 3 and its zstandard module, or else the program zstd."""
-import hashlib, json, os, struct, subprocess, sys
+"""Restores a volume, written from docs/repository-format.md alone: restore.py REPO POINT [VOLUME] >disk
+POINT is a machine's name (its newest point) or the start of a point's id. It reads no index.
+It needs nothing but Python 3 and the program zstd."""
+import functools, hashlib, json, os, struct, subprocess, sys
 
 SEGMENT = 4 << 20
+chunks = {}
 
-
-def decompress(stored, size):
-    try:
-        import zstandard
-        return zstandard.ZstdDecompressor().decompress(stored, max_output_size=size)
-    except ImportError:
-        return subprocess.run(["zstd", "-dc"], input=stored, stdout=subprocess.PIPE, check=True).stdout
-
-
-def checked(bytes_, digest, what):
-    if hashlib.sha256(bytes_).hexdigest() != digest:
+def checked(content, digest, what):
+    if hashlib.sha256(content).hexdigest() != digest:
         sys.exit(f"{what}: its content does not fit its name")
-    return bytes_
+    return content
 
+def read_directory(path):
+    with open(path, "rb") as pack:
+        pack.seek(-64, os.SEEK_END)
+        magic, offset, count = struct.unpack("<8sQQ", pack.read(64)[:24])
+        if magic != b"VPACKEND":
+            sys.exit(f"{path}: not a whole pack")
+        pack.seek(offset)
+        for row in struct.iter_unpack("<32sIIIBBHQIIQ", pack.read(count * 72)):
+            chunks[row[0]] = (path, *row[1:4], row[5], row[9])
 
-def directories(repo):
-    chunks = {}
-    for folder, _, names in os.walk(os.path.join(repo, "packs")):
-        for path in (os.path.join(folder, name) for name in names):
-            with open(path, "rb") as pack:
-                pack.seek(-64, os.SEEK_END)
-                magic, offset, count = struct.unpack("<8sQQ", pack.read(64)[:24])
-                if magic != b"VPACKEND":
-                    sys.exit(f"{path}: not a whole pack")
-                pack.seek(offset)
-                for row in struct.iter_unpack("<32sIIIBBHQIIQ", pack.read(count * 72)):
-                    chunks[row[0]] = (path, *row[1:4], row[5], *row[8:10])
-    return chunks
-
-
-def chunk(chunks, id_):
-    path, offset, stored, plain, codec, frame, start = chunks[id_]
+@functools.lru_cache(4)
+def frame(path, offset, stored, codec):
     with open(path, "rb") as pack:
         pack.seek(offset)
         content = pack.read(stored)
-    content = decompress(content, frame) if codec == 1 else content
-    return checked(content[start:start + plain], id_.hex(), f"chunk {id_.hex()}")
+    return subprocess.run(["zstd", "-dc"], input=content, stdout=subprocess.PIPE).stdout if codec == 1 else content
 
+def chunk(id_):
+    path, offset, stored, plain, codec, start = chunks[id_]
+    return checked(frame(path, offset, stored, codec)[start:start + plain], id_.hex(), f"chunk {id_.hex()}")
 
-def segments(chunks, id_, level, count):
-    """Yields (number of segments, leaf or None for holes) for the `count` segments below a node."""
-    node, below = chunk(chunks, id_), 1024 ** (level - 1)
-    for at in range(8, len(node), 56):
-        here = min(below, count)
-        count -= here
-        if node[at] != 0:
-            yield here, None
-        elif level == 1:
-            yield 1, chunk(chunks, node[at + 8:at + 40])
-        else:
-            yield from segments(chunks, node[at + 8:at + 40], level - 1, here)
-
-
-def leaf(chunks, node):
+def restore(node, level, size, write):
+    """Writes the `size` bytes below an inner node, or those of a leaf, which has level 0."""
     at = 8
-    for _ in range(struct.unpack_from("<I", node, 4)[0]):
-        length, content = struct.unpack_from("<IB", node, at)
-        yield length, chunk(chunks, node[at + 8:at + 40]) if content == 0 else None
-        at += 40 if content == 0 else 8
-
+    while size > 0:
+        if level == 0:
+            here, content = struct.unpack_from("<IB", node, at)
+        else:
+            here, content = min(1024 ** (level - 1) * SEGMENT, size), node[at]
+        below = chunk(node[at + 8:at + 40]) if content == 0 else None
+        if content == 0 and level > 0:
+            restore(below, level - 1, here, write)
+        else:
+            for piece in range(0, here, SEGMENT):
+                write(below or bytes(min(SEGMENT, here - piece)))
+        at += 56 if level > 0 else 40 if content == 0 else 8
+        size -= here
 
 def main(repo, wanted, volume=None):
-    found = None
-    for name in sorted(os.listdir(os.path.join(repo, "points"))):
-        with open(os.path.join(repo, "points", name), "rb") as file:
-            bytes_ = checked(file.read(), name.split("-")[1], name)
-        point = json.loads(bytes_[16:])
+    for name in sorted(os.listdir(f"{repo}/points")):
+        with open(f"{repo}/points/{name}", "rb") as file:
+            point = json.loads(checked(file.read(), name.split("-")[1], name)[16:])
         if point["name"] == wanted or len(wanted) > 3 and name.split("-")[1].startswith(wanted):
-            found = point
-    if not found:
-        sys.exit(f"{wanted}: no such point")
-    disk = next(v for v in found["volumes"] if volume in (None, v["name"]))
-    chunks, position, out = directories(repo), 0, sys.stdout.buffer
-    total = -(-disk["size"] // SEGMENT)
-    parts = segments(chunks, bytes.fromhex(disk["root"]), disk["levels"], total) if "root" in disk else [(total, None)]
-    for count, node in parts:
-        end = min(position + count * SEGMENT, disk["size"])
-        for length, content in leaf(chunks, node) if node else [(end - position, None)]:
-            for piece in range(0, length, SEGMENT) if content is None else [0]:
-                out.write(bytes(min(SEGMENT, length - piece)) if content is None else content)
-        position = end
-
+            disk = next(v for v in point["volumes"] if volume in (None, v["name"]))
+    for folder, _, names in os.walk(f"{repo}/packs"):
+        for name in names:
+            read_directory(f"{folder}/{name}")
+    # As if the root were the only child of a node above it.
+    top = bytes(8) + (bytes(8) + bytes.fromhex(disk["root"]) if "root" in disk else b"\1")
+    restore(top, disk["levels"] + 1, disk["size"], sys.stdout.buffer.write)
 
 main(*sys.argv[1:])

@@ -47,6 +47,14 @@ void cl_install_cleanup(void);
 /* Registers a path to unlink; a slot number, or -1 when all are taken or it is too long. */
 int cl_register_cleanup(const char *path);
 void cl_forget_cleanup(int slot);
+/* Has the same signals empty the file behind fd before they kill; 0, or -1 with errno. */
+int cl_empty_on_death(int fd);
+/* The file is whole: it stays as it is. */
+void cl_keep_on_death(void);
+/* Whether fd takes a line without waiting; then this thread does not die of a closed pipe until
+   the end of telling. */
+int cl_begin_telling(int fd);
+void cl_end_telling(void);
 /* SIGUSR1 sets a flag that this call reads and clears. */
 void cl_install_progress_signal(void);
 int cl_take_progress_signal(void);

@@ -9,7 +9,7 @@ enum KnownContents: GuestLayout {
   static let isTable = false
 
   static func find(in area: GuestArea) throws -> [GuestFinding] {
-    var found = Signature.all.filter { $0.matches(area) }.map {
+    var found = try Signature.all.filter { try $0.matches(area) }.map {
       GuestFinding(
         $0.kind,
         label: $0.label.flatMap { GuestText.label(area.bytes($0.count, at: $0.lowerBound)) },

@@ -14,13 +14,14 @@ final class LocalSession: WritingSession {
   /// Folders with names that are not known to be durable.
   private var touched: Set<String> = []
   private var knownFolders: Set<String> = []
+  private static let idByteCount = 16
 
   private var folder: String { "writers/\(id)" }
 
   init(_ store: LocalStore) throws(StoreError) {
     self.store = store
     do {
-      id = Hex.text(try Random.bytes(16))
+      id = Hex.text(try Random.bytes(LocalSession.idByteCount))
       try LocalSession.makeWritersFolder(store)
       let path = store.path("writers/\(id).alive")
       alive = try LocalSession.takeLock(path)
@@ -62,42 +63,66 @@ final class LocalSession: WritingSession {
   }
 
   /// Removes what writers left that are no more.
-  private static func removeDead(_ store: LocalStore, except own: String) throws(StoreError) {
+  ///
+  /// - Returns: The ids of those that are alive.
+  @discardableResult
+  private static func removeDead(
+    _ store: LocalStore, except own: String
+  ) throws(StoreError) -> [String] {
     do throws(SystemError) {
-      let names = try Files.names(in: store.path("writers"))
-      var ids: Set<String> = []
-      for name in names {
-        ids.insert(name.hasSuffix(".alive") ? String(name.dropLast(6)) : name)
+      var isLocked: [String: Bool] = [:]
+      for name in try Files.names(in: store.path("writers")) {
+        let hasLock = name.hasSuffix(".alive")
+        let id = hasLock ? String(name.dropLast(6)) : name
+        // Nothing else there is a writer's, and so is left alone.
+        guard Hex.bytes(id)?.count == idByteCount else { continue }
+        isLocked[id] = hasLock || isLocked[id] == true
       }
-      for id in ids.sorted() where id != own {
+      var alive: [String] = []
+      for (id, hasLock) in isLocked.sorted(by: { $0.key < $1.key }) where id != own {
         do throws(SystemError) {
-          try removeIfDead(store, id)
+          if try !removeIfDead(store, id, hasLock: hasLock) { alive.append(id) }
         } catch {
           // Another cleaner was faster.
           guard error.isMissing else { throw error }
         }
       }
+      return alive
     } catch {
       throw StoreError("writers", .system(error))
     }
   }
 
-  private static func removeIfDead(_ store: LocalStore, _ id: String) throws(SystemError) {
-    let alivePath = store.path("writers/\(id).alive")
-    let lock: FileDescriptor?
-    if try Files.status(alivePath) != nil {
-      let file = try FileDescriptor(alivePath, .update)
-      guard try file.lock() else { return }
+  /// - Parameter hasLock: Whether the listing showed the writer's lock file. Without one the folder
+  ///   is dead, as the lock outlives it; one that came since is a living writer's.
+  /// - Returns: False when the writer is alive.
+  private static func removeIfDead(
+    _ store: LocalStore, _ id: String, hasLock: Bool
+  ) throws(SystemError) -> Bool {
+    let path = store.path("writers/\(id).alive")
+    var lock: FileDescriptor?
+    if hasLock {
+      let file = try FileDescriptor(path, .update)
+      guard try file.lock() else { return false }
+      // Another cleaner may have removed the file that was locked here.
+      guard let named = try Files.status(path), try file.status().inode == named.inode else {
+        return false
+      }
       lock = file
-    } else {
-      lock = nil
+    } else if try Files.status(path) != nil {
+      return false
     }
     let folder = store.path("writers/\(id)")
-    if let status = try Files.status(folder), status.kind == .directory {
+    if try Files.isFolder(folder) {
       for name in try Files.names(in: folder) { try Files.remove("\(folder)/\(name)") }
       try Files.removeDirectory(folder)
     }
-    if lock != nil { try Files.remove(alivePath) }
+    if lock != nil { try Files.remove(path) }
+    return true
+  }
+
+  func isAccompanied() throws(StoreError) -> Bool {
+    try !LocalSession.removeDead(store, except: id).isEmpty
   }
 
   func stage() throws(StoreError) -> StagedObject {
@@ -131,6 +156,7 @@ final class LocalSession: WritingSession {
   private func makeFolder(_ name: String) throws(SystemError) {
     guard !knownFolders.contains(name) else { return }
     if try Files.status(store.path(name)) == nil {
+      if name.contains("/") { try makeFolder(Files.folder(of: name)) }
       // Whoever made the folder, this writer's objects must be found in it after a power cut.
       do throws(SystemError) {
         try Files.makeDirectory(store.path(name))

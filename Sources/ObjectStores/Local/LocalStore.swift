@@ -5,12 +5,20 @@ public final class LocalStore: ObjectStore {
   public let location: String
 
   /// - Parameter path: The folder; it need not exist before `create`.
-  public init(_ path: String) { location = path }
+  public init(_ path: String) {
+    // The folder above is found by the last slash.
+    var path = path
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    location = path
+  }
 
   /// Makes the folders of an empty store.
   public func create(_ folders: [String]) throws(StoreError) {
     do {
-      if try Files.status(location) == nil { try Files.makeDirectory(location) }
+      // Whoever can read a repository can read all disks in it: sharing it is a decision.
+      if try Files.status(location) == nil {
+        try Files.makeDirectory(location, permissions: 0o700)
+      }
       for folder in folders where try Files.status("\(location)/\(folder)") == nil {
         try Files.makeDirectory("\(location)/\(folder)")
       }
@@ -72,6 +80,10 @@ public final class LocalStore: ObjectStore {
 
   public func quarantine(_ name: String) throws(StoreError) {
     do {
+      if try Files.status(path("quarantine")) == nil {
+        try Files.makeDirectory(path("quarantine"))
+        try Files.syncDirectory(location)
+      }
       try Files.rename(path(name), to: path("quarantine/\(Files.name(of: name))"))
       try Files.syncDirectory(path("quarantine"))
       try Files.syncDirectory(path(Files.folder(of: name)))
