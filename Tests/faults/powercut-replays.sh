@@ -6,6 +6,9 @@
 requires python3 qemu-storage-daemon
 requires_root
 build_killat
+# Other runs may be under way.
+POWERCUT_TAG=$$-
+export POWERCUT_TAG
 
 cat >prepare <<'EOS'
 #!/bin/sh
@@ -67,4 +70,4 @@ shows 'no good'
 printf '#!/bin/sh\nexit 9\n' >run
 fails 2 powercut
 says 'status 9'
-[ -z "$(mount | grep vpipe-powercut || true)" ] || fail 'something is still mounted'
+[ -z "$(mount | grep "vpipe-powercut-$POWERCUT_TAG" || true)" ] || fail 'something is still mounted'
