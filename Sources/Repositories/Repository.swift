@@ -33,7 +33,8 @@ public final class Repository: Sendable {
     do {
       try create(config, path, store, session)
     } catch {
-      try session.end()
+      // The reason for failing is what counts; leftovers go with the next writer.
+      do { try session.end() } catch {}
       throw error
     }
     try session.end()
@@ -94,11 +95,14 @@ public final class Repository: Sendable {
       warnings.append("\(error); its copy in \(Layout.configCopy) is used")
       return config
     } catch let error as StoreError where error.isMissing {
-      guard let config = try? read(Layout.configCopy) else {
+      do {
+        let config = try read(Layout.configCopy)
+        warnings.append("config: missing; its copy in \(Layout.configCopy) is used")
+        return config
+      } catch let error as StoreError where error.isMissing {
+        // A copy that is there and cannot be read is trouble of its own, and tells it.
         throw RepositoryError.notARepository("no repository is here")
       }
-      warnings.append("config: missing; its copy in \(Layout.configCopy) is used")
-      return config
     }
   }
 

@@ -27,3 +27,12 @@ works vstore put -r R --name c disk.raw
 fails 65 vstore put -r R --name d disk.raw
 says 'the last number'
 is "$(size stdout)" 0
+
+# A config that is gone and a copy that is damaged are damage, not the lack of a repository.
+vstore init -r S >/dev/null
+rm S/config
+flip S/copies/config 20
+fails 65 vstore list -r S
+says 'copies/config'
+rm S/copies/config
+fails 10 vstore list -r S
