@@ -93,58 +93,107 @@ public final class BulkFile: Sendable {
 /// Bytes one after the other into a new file, in large pieces, past the page cache as `BulkFile`
 /// does it; one thread's.
 ///
-/// The file itself is switched, as nobody else writes to it, and as a file that is made without
-/// the permission to write cannot be opened again.
+/// A thread of its own writes one piece while the next ones come: past the cache a write lasts as
+/// long as the medium takes. The file itself is switched, as nobody else writes to it, and as a
+/// file that is made without the permission to write cannot be opened again.
 public final class BulkAppender {
-  private let file: FileDescriptor
-  private let buffer = Buffer(count: 4 << 20)
-  private var isDirect: Bool
+  /// A piece of the file on its way.
+  private final class Piece: Sendable {
+    let buffer: Buffer
+    let count: Int
+    let place: UInt64
+
+    init(_ buffer: Buffer, count: Int, place: UInt64) {
+      self.buffer = buffer
+      self.count = count
+      self.place = place
+    }
+  }
+
+  /// The file as the writing thread has it.
+  private final class Target: Sendable {
+    let file: FileDescriptor
+    let isDirect: Locked<Bool>
+
+    init(_ file: FileDescriptor) {
+      self.file = file
+      isDirect = Locked(file.gainsFromDirectWrites && file.setDirect(true))
+    }
+
+    func write(_ piece: Piece) throws(SystemError) {
+      let buffer = piece.buffer
+      let bytes = buffer.span(0..<piece.count)
+      do throws(SystemError) {
+        try file.write(bytes, at: piece.place)
+      } catch {
+        guard isDirect.with({ $0 }), error.isInvalid else { throw error }
+        try endDirect()
+        try file.write(bytes, at: piece.place)
+      }
+      if !isDirect.with({ $0 }) {
+        file.startWriteback(piece.place..<piece.place + UInt64(piece.count))
+      }
+    }
+
+    func endDirect() throws(SystemError) {
+      guard isDirect.with({ $0 }) else { return }
+      guard file.setDirect(false) else { throw SystemError("end direct writes") }
+      isDirect.with { $0 = false }
+    }
+  }
+
+  private static let pieceCount = 4 << 20
+  private let target: Target
+  private let writer: Workers<Piece>
+  private var idle: [Buffer] = []
+  private var buffer = Buffer(count: BulkAppender.pieceCount)
   private var held = 0
-  private var written: UInt64 = 0
+  private var given: UInt64 = 0
 
   /// - Parameter file: An empty file; its description is this process's own.
   public init(_ file: FileDescriptor) {
-    self.file = file
-    isDirect = file.gainsFromDirectWrites && file.setDirect(true)
+    let target = Target(file)
+    self.target = target
+    writer = Workers(count: 1, window: 2) { try target.write($0) }
   }
 
+  deinit { writer.close() }
+
   /// Appends all of `bytes`.
-  public func append(_ bytes: Span<UInt8>) throws(SystemError) {
+  ///
+  /// - Throws: What went wrong with these bytes or with earlier ones.
+  public func append(_ bytes: Span<UInt8>) throws {
     var done = 0
     while done < bytes.count {
       let count = min(bytes.count - done, buffer.count - held)
       buffer.copy(bytes.extracting(done..<done + count), to: held)
       held += count
       done += count
-      if held == buffer.count { try flush() }
+      if held == buffer.count { try giveAway() }
     }
   }
 
-  private func flush() throws(SystemError) {
-    let buffer = buffer
-    let range = written..<written + UInt64(held)
-    do throws(SystemError) {
-      try file.write(buffer.span(0..<held), at: range.lowerBound)
-    } catch {
-      guard isDirect, error.isInvalid else { throw error }
-      try endDirect()
-      try file.write(buffer.span(0..<held), at: range.lowerBound)
-    }
-    // What is not a whole piece is the end, and whoever flushes the file is about to.
-    if !isDirect, held == buffer.count { file.startWriteback(range) }
-    written = range.upperBound
+  /// Leaves the full buffer to the writing thread.
+  private func giveAway() throws {
+    while !writer.hasRoom { try takeBack() }
+    writer.give(Piece(buffer, count: held, place: given))
+    given += UInt64(held)
     held = 0
+    buffer = idle.popLast() ?? Buffer(count: BulkAppender.pieceCount)
   }
 
-  private func endDirect() throws(SystemError) {
-    guard isDirect else { return }
-    guard file.setDirect(false) else { throw SystemError("end direct writes") }
-    isDirect = false
+  private func takeBack() throws {
+    if let piece = try writer.take() { idle.append(piece.buffer) }
   }
 
   /// Writes what is still held, and leaves the file as an ordinary one.
-  public func finish() throws(SystemError) {
-    try endDirect()
-    if held > 0 { try flush() }
+  public func finish() throws {
+    while !writer.isEmpty { try takeBack() }
+    // What is left is no whole number of the medium's blocks.
+    try target.endDirect()
+    let buffer = buffer
+    try target.file.write(buffer.span(0..<held), at: given)
+    given += UInt64(held)
+    held = 0
   }
 }

@@ -57,6 +57,14 @@ final class ChunkReader {
   func read(
     _ location: ChunkLocation, into target: inout MutableSpan<UInt8>, ahead: UInt64 = 0
   ) throws {
+    try readUnproven(location, into: &target, ahead: ahead)
+    try prove(location, target.span)
+  }
+
+  /// Reads a chunk's plain bytes; the caller has them proven before anybody sees them.
+  func readUnproven(
+    _ location: ChunkLocation, into target: inout MutableSpan<UInt8>, ahead: UInt64
+  ) throws {
     let entry = location.entry
     guard target.count == Int(entry.plainCount) else {
       throw RepositoryError.damaged(
@@ -70,7 +78,12 @@ final class ChunkReader {
       let first = Int(entry.offsetInFrame)
       target.copy(buffer.span(first..<first + Int(entry.plainCount)), to: 0)
     }
-    guard hash.digest(of: target.span) == entry.id else {
+  }
+
+  /// Throws unless `bytes` are the chunk's.
+  func prove(_ location: ChunkLocation, _ bytes: Span<UInt8>) throws(RepositoryError) {
+    let entry = location.entry
+    guard hash.digest(of: bytes) == entry.id else {
       throw RepositoryError.damaged(
         "\(Layout.pack(location.pack.id)): chunk \(entry.id) at byte \(entry.offset): "
           + "its content does not fit its id")
@@ -88,7 +101,7 @@ final class ChunkReader {
   }
 
   /// Decodes a frame into `target`, which has its plain size.
-  private func decode(
+  func decode(
     _ location: ChunkLocation, into target: inout MutableSpan<UInt8>, ahead: UInt64
   ) throws {
     let place = try fetch(location, ahead: ahead)

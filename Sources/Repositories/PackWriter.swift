@@ -76,7 +76,7 @@ final class PackWriter {
   private func write(_ bytes: Span<UInt8>) throws {
     do {
       try content?.append(bytes)
-    } catch {
+    } catch let error as SystemError {
       throw StoreError("packs", .system(error))
     }
     hash.update(bytes)
@@ -91,7 +91,7 @@ final class PackWriter {
     try write(trailer.span)
     do {
       try content?.finish()
-    } catch {
+    } catch let error as SystemError {
       throw StoreError("packs", .system(error))
     }
     open = nil

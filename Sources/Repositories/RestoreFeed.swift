@@ -195,31 +195,37 @@ extension ChunkReader {
         throw error.at(name, start..<start + UInt64(run.count))
       }
     }
-    var index = 0
     position = 0
-    for run in leaf.runs {
+    /// Runs before this one came with an earlier one's frame.
+    var next = 0
+    for (index, run) in leaf.runs.enumerated() {
       let range = position..<position + run.count
-      switch run.content {
-      case .hole(let kind): segment.append(range, .hole(kind))
-      case .chunk:
-        do {
-          try read(locations, index, into: segment, range)
-        } catch let error as RepositoryError {
-          let start = segment.offset + UInt64(range.lowerBound)
-          throw error.at(name, start..<start + UInt64(range.count))
-        }
-        segment.append(range, .data)
-      }
-      index += 1
       position = range.upperBound
+      if case .hole(let kind) = run.content {
+        segment.append(range, .hole(kind))
+        continue
+      }
+      do {
+        if index >= next { next = try read(leaf, locations, index, into: segment, range) }
+        let buffer = segment.buffer
+        if let location = locations[index] { try prove(location, buffer.span(range)) }
+      } catch let error as RepositoryError {
+        let start = segment.offset + UInt64(range.lowerBound)
+        throw error.at(name, start..<start + UInt64(range.count))
+      }
+      segment.append(range, .data)
     }
   }
 
-  /// Reads one chunk of a segment; those that follow it in the same pack come in the same call.
+  /// Reads one chunk of a segment, or all chunks of its frame if they follow in the frame's order;
+  /// what lies behind it in the same pack comes in the same call.
+  ///
+  /// - Returns: The index after the last run that was read; none of them is proven.
   private func read(
-    _ locations: [ChunkLocation?], _ index: Int, into segment: Segment, _ range: Range<Int>
-  ) throws {
-    guard let location = locations[index] else { return }
+    _ leaf: MapLeaf, _ locations: [ChunkLocation?], _ index: Int, into segment: Segment,
+    _ range: Range<Int>
+  ) throws -> Int {
+    guard let location = locations[index] else { return index + 1 }
     var end = UInt64(location.entry.offset) + UInt64(location.entry.storedCount)
     for next in locations[(index + 1)...] {
       guard let next else { continue }
@@ -227,8 +233,35 @@ extension ChunkReader {
       end += UInt64(next.entry.storedCount)
     }
     let buffer = segment.buffer
+    if let after = afterFrame(leaf, locations, index) {
+      let first = range.lowerBound
+      var target = buffer.mutableSpan(first..<first + Int(location.entry.framePlainCount))
+      try decode(location, into: &target, ahead: end)
+      return after
+    }
     var target = buffer.mutableSpan(range)
-    try read(location, into: &target, ahead: end)
+    try readUnproven(location, into: &target, ahead: end)
+    return index + 1
+  }
+
+  /// Where the runs end that are together the frame that begins at `index`; nil when they are not
+  /// all of it, side by side, in its order.
+  private func afterFrame(
+    _ leaf: MapLeaf, _ locations: [ChunkLocation?], _ index: Int
+  ) -> Int? {
+    guard let first = locations[index], !first.entry.isAlone else { return nil }
+    let whole = Int(first.entry.framePlainCount)
+    var count = 0
+    for place in index..<locations.count {
+      guard let location = locations[place], location.pack == first.pack,
+        location.entry.offset == first.entry.offset,
+        Int(location.entry.offsetInFrame) == count,
+        Int(location.entry.plainCount) == leaf.runs[place].count
+      else { return nil }
+      count += leaf.runs[place].count
+      if count >= whole { return count == whole ? place + 1 : nil }
+    }
+    return nil
   }
 }
 

@@ -24,7 +24,7 @@ struct Init: Tool {
   @Option(
     help: ArgumentHelp(
       "The most bytes that are compressed together, 64K to 4M: more is smaller on disk and "
-        + "slower to read at random; default 2M.", valueName: "size"),
+        + "slower to read at random; default 4M.", valueName: "size"),
     completion: .list(["64K", "256K", "1M", "2M", "4M"]))
   var frame: String?
 
