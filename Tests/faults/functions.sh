@@ -157,3 +157,44 @@ refused() {
   done
   only_old R known "$3"
 }
+
+# power_cut_check FILE: makes the script that looks at a repository R after a power cut, for powercut and forgetful. The
+# disks that were put are disk.N in this folder; what was acknowledged is "init", or NUMBER:POINT a line.
+power_cut_check() {
+  cat >"$1" <<EOS
+#!/bin/sh
+set -eu
+restores() {
+  vrestore -r R "\$1" --raw >"\$2.raw"
+  cmp "\$2.raw" "$PWD/disk.\$2"
+  rm "\$2.raw"
+}
+while IFS=: read -r number point; do
+  echo "acknowledged \$number \$point"
+  if [ "\$number" = init ]; then
+    ls R/config R/copies/config
+    continue
+  fi
+  restores "\$point" "\$number"
+  ls R/points/*"\$point" R/copies/*"\$point"
+done <"\$2"
+if [ ! -s "\$2" ] && [ ! -e R/config ]; then
+  echo 'vstore init had not ended: again'
+  vstore init -r R
+fi
+vstore list -r R --json | grep -o '"id": *"[^"]*"' | cut -d '"' -f 4 >points
+while read -r point; do
+  echo "listed point \$point"
+  vrestore -r R "\$point" --raw >raw
+  for disk in "$PWD"/disk.*; do
+    if cmp -s raw "\$disk"; then rm raw; break; fi
+  done
+  if [ -e raw ]; then echo 'it is none of the disks'; exit 1; fi
+done <points
+echo 'check'
+vstore check -r R --read-data
+echo 'the next put'
+restores "\$(vstore put -r R --name a "$PWD/disk.1")" 1
+EOS
+  chmod +x "$1"
+}

@@ -16,40 +16,14 @@ cat >run <<EOS
 #!/bin/sh
 set -eu
 vstore init -r R
+acknowledged init
 for number in 1 2 3; do
   point=\$(vstore put -r R --name a "$base/disk.\$number")
   acknowledged "\$number:\$point"
 done
 EOS
-cat >check <<EOS
-#!/bin/sh
-set -eu
-restores() {
-  vrestore -r R "\$1" --raw >"\$2.raw"
-  cmp "\$2.raw" "$base/disk.\$2"
-  rm "\$2.raw"
-}
-while IFS=: read -r number point; do
-  echo "acknowledged point \$point"
-  restores "\$point" "\$number"
-done <"\$2"
-if [ ! -s "\$2" ] && [ ! -e R/config ]; then
-  echo 'vstore init had not ended: again'
-  vstore init -r R
-fi
-vstore list -r R --json | grep -o '"id": *"[^"]*"' | cut -d '"' -f 4 >points
-while read -r point; do
-  echo "listed point \$point"
-  vrestore -r R "\$point" --raw >raw
-  cmp -s raw "$base/disk.1" || cmp -s raw "$base/disk.2" || cmp raw "$base/disk.3"
-  rm raw
-done <points
-echo 'check'
-vstore check -r R --read-data
-echo 'the next put'
-restores "\$(vstore put -r R --name a "$base/disk.3")" 3
-EOS
-chmod +x run check
+chmod +x run
+power_cut_check check
 
 powercut() {
   "$VPIPE_FAULTS/powercut" --seed "$VPIPE_SEED" --killat "$killat" "$@" ./run ./check

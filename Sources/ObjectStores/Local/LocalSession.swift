@@ -13,7 +13,10 @@ final class LocalSession: WritingSession {
   private var staged = 0
   /// Folders with names that are not known to be durable.
   private var touched: Set<String> = []
-  private var knownFolders: Set<String> = []
+  /// Folders that are there, and durable after the next flush.
+  private var knownFolders: Set<String> = ["."]
+  /// Folders whose folders are known.
+  private var listedFolders: Set<String> = []
   private static let idByteCount = 16
 
   private var folder: String { "writers/\(id)" }
@@ -25,8 +28,8 @@ final class LocalSession: WritingSession {
       try LocalSession.makeWritersFolder(store)
       let path = store.path("writers/\(id).alive")
       alive = try LocalSession.takeLock(path)
+      // Nothing below writers/ needs to survive a power cut.
       try Files.makeDirectory(store.path("writers/\(id)"))
-      try Files.syncDirectory(store.path("writers"))
     } catch {
       throw StoreError("writers", .system(error))
     }
@@ -42,7 +45,6 @@ final class LocalSession: WritingSession {
       // Another writer was faster.
       guard error.exists else { throw error }
     }
-    try Files.syncDirectory(store.path(""))
   }
 
   /// Creates and locks the file; begins again when a cleaner took it between the two.
@@ -153,18 +155,28 @@ final class LocalSession: WritingSession {
     }
   }
 
+  /// Sees to it that an object can be found in a folder of the store after a power cut, whoever made
+  /// the folder and whether or not that writer lived to flush it.
   private func makeFolder(_ name: String) throws(SystemError) {
     guard !knownFolders.contains(name) else { return }
-    if try Files.status(store.path(name)) == nil {
-      if name.contains("/") { try makeFolder(Files.folder(of: name)) }
-      // Whoever made the folder, this writer's objects must be found in it after a power cut.
-      do throws(SystemError) {
-        try Files.makeDirectory(store.path(name))
-      } catch {
-        guard error.exists else { throw error }
+    let above = Files.folder(of: name)
+    try makeFolder(above)
+    if !listedFolders.contains(above) {
+      let isTop = above == "."
+      for other in try Files.names(in: isTop ? store.location : store.path(above)) {
+        knownFolders.insert(isTop ? other : "\(above)/\(other)")
       }
+      // One flush is for all that are there by now.
+      touched.insert(above)
+      listedFolders.insert(above)
+      guard !knownFolders.contains(name) else { return }
     }
-    touched.insert(Files.folder(of: name))
+    do throws(SystemError) {
+      try Files.makeDirectory(store.path(name))
+    } catch {
+      guard error.exists else { throw error }
+    }
+    touched.insert(above)
     knownFolders.insert(name)
   }
 

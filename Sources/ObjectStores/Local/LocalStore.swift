@@ -12,7 +12,7 @@ public final class LocalStore: ObjectStore {
     location = path
   }
 
-  /// Makes the folders of an empty store.
+  /// Makes the folders of an empty store; they are durable once a session has flushed an object.
   public func create(_ folders: [String]) throws(StoreError) {
     do {
       // Whoever can read a repository can read all disks in it: sharing it is a decision.
@@ -22,7 +22,7 @@ public final class LocalStore: ObjectStore {
       for folder in folders where try Files.status("\(location)/\(folder)") == nil {
         try Files.makeDirectory("\(location)/\(folder)")
       }
-      try Files.syncDirectory(location)
+      // What is in it becomes durable with the first object.
       try Files.syncDirectory(Files.folder(of: location))
     } catch {
       throw StoreError(location, .system(error))
