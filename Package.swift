@@ -63,7 +63,7 @@ let package = Package(
     library("GuestLayouts", ["Bytes", "Blocks", "Codecs"]),
     library("ObjectStores", ["Bytes", "Platform"]),
 
-    library("Reading", ["Bytes", "Platform", "Blocks", "DiskImages", "GuestLayouts"]),
+    library("Reading", ["Bytes", "Platform", "Blocks", "Streams", "DiskImages", "GuestLayouts"]),
     library(
       "Repositories",
       ["Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "ObjectStores"]),

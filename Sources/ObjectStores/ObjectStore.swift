@@ -57,6 +57,37 @@ public protocol WritingSession: AnyObject {
   func end() throws(StoreError)
 }
 
+extension WritingSession {
+  /// Writes an object of these bytes; it is durable when this returns.
+  public func put(_ bytes: [UInt8], as name: String) throws(StoreError) {
+    let object = try stage()
+    do {
+      try object.file.write(bytes)
+    } catch {
+      throw StoreError(name, .system(error))
+    }
+    try publish(object, as: name)
+    try flush()
+  }
+}
+
+extension ObjectStore {
+  /// Lets `body` write in a session, which ends whatever happens.
+  public func writing<Result>(_ body: (any WritingSession) throws -> Result) throws -> Result {
+    let session = try beginWriting()
+    let result: Result
+    do {
+      result = try body(session)
+    } catch {
+      // The reason for failing is what counts; leftovers go with the next writer.
+      do { try session.end() } catch {}
+      throw error
+    }
+    try session.end()
+    return result
+  }
+}
+
 /// A file that a session is writing.
 public final class StagedObject: @unchecked Sendable {
   public let file: FileDescriptor

@@ -1,5 +1,6 @@
 internal import Blocks
 internal import DiskImages
+internal import Streams
 
 /// A source that was opened in its format.
 struct OpenedDisk {
@@ -65,7 +66,12 @@ struct OpenedDisk {
   private static func recognize(_ file: InputFile) throws -> any DiskFormat.Type {
     let path = file.path
     let format = try DiskFormats.recognize(file)
-    if format.name == RawImage.name, let other = try ForeignMagic.format(of: file) {
+    let head = try file.bytes(Int(min(file.size, 512)), at: 0) ?? []
+    if SavedStream.begins(head) {
+      throw ReadingError.request(
+        "\(path): a saved stream, not a disk", hint: "give it on stdin: < \(path)")
+    }
+    if format.name == RawImage.name, let other = ForeignMagic.format(of: head) {
       throw ReadingError.unsupported(
         source: path, "looks like \(other), which cannot be read yet",
         hint: "--format raw takes the bytes as they are")
@@ -88,9 +94,8 @@ enum ForeignMagic {
     ("Parallels", Array("WithouFreSpacExt".utf8), 0),
   ]
 
-  /// The name of the format whose magic `source` bears; nil when it bears none.
-  static func format(of source: any BlockSource) throws -> String? {
-    let head = try source.bytes(Int(min(source.size, 512)), at: 0) ?? []
-    return magics.first { head.dropFirst($0.offset).starts(with: $0.magic) }?.format
+  /// The name of the format whose magic is in the first 512 bytes of a file; nil when none is.
+  static func format(of head: [UInt8]) -> String? {
+    magics.first { head.dropFirst($0.offset).starts(with: $0.magic) }?.format
   }
 }

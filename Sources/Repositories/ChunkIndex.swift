@@ -145,13 +145,14 @@ final class ChunkIndex: @unchecked Sendable {
         left -= source.table.count
         return left >= 0
       }
-      // What is merged is taken at its word from then on.
-      .filter { $0.table.isWhole }
     guard small.count >= ChunkIndex.mergeCount else { return ([], []) }
-    let names = small.compactMap { $0.table.name.flatMap { Layout.digest(inName: $0) } }
+    // What is merged is taken at its word from then on.
+    let whole = small.filter { $0.table.isWhole }
+    guard whole.count >= ChunkIndex.mergeCount else { return ([], []) }
+    let names = whole.compactMap { $0.table.name.flatMap { Layout.digest(inName: $0) } }
     // Two writers that merged the same files both have their packs.
     var seen: Set<Digest> = []
-    let packs = small.flatMap { ChunkIndex.rows(of: $0) }.filter {
+    let packs = whole.flatMap { ChunkIndex.rows(of: $0) }.filter {
       seen.insert($0.info.id).inserted
     }
     return (names, packs)

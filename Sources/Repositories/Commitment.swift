@@ -55,22 +55,8 @@ enum Commitment {
     }
     _ = try RecoveryPoint(fileBytes: bytes, name: name, file: Layout.point(name))
     for file in [Layout.point(name), Layout.pointCopy(name)] {
-      let object = try session.stage()
-      try Repository.write(bytes, object, file)
-      try session.publish(object, as: file)
-      try session.flush()
+      try session.put(bytes, as: file)
     }
     return name
-  }
-}
-
-extension Repository {
-  /// Writes a staged object's bytes.
-  static func write(_ bytes: [UInt8], _ object: StagedObject, _ name: String) throws {
-    do {
-      try object.file.write(bytes)
-    } catch {
-      throw StoreError(name, .system(error))
-    }
   }
 }

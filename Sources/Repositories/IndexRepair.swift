@@ -18,14 +18,14 @@ extension Repository {
   ///
   /// Nothing is deleted.
   public func repairIndex() throws -> IndexRepair {
-    let session = try store.beginWriting()
-    var moved = try Checker.damagedIndexFiles(self).union(indexFilesOfLostPacks()).sorted()
-    for name in moved { try store.quarantine(name) }
-    let packs = try coverPacks(session, ifAtLeast: 1)
-    var restored: [String] = []
-    try completeCopies(session, &moved, &restored)
-    try session.end()
-    return IndexRepair(packs: packs, quarantined: moved, restored: restored)
+    try store.writing { session in
+      var moved = try Checker.damagedIndexFiles(self).union(indexFilesOfLostPacks()).sorted()
+      for name in moved { try store.quarantine(name) }
+      let packs = try coverPacks(session, ifAtLeast: 1)
+      var restored: [String] = []
+      try completeCopies(session, &moved, &restored)
+      return IndexRepair(packs: packs, quarantined: moved, restored: restored)
+    }
   }
 
   private func indexFilesOfLostPacks() throws -> Set<String> {
@@ -66,7 +66,7 @@ extension Repository {
       for pack in batch { session.willRelyOn(Layout.pack(pack.info.id)) }
       try session.flush()
       let bytes = IndexTable.build(batch, superseded: [])
-      try publish(bytes, Layout.index(SHA256.digest(of: bytes)), session)
+      try session.put(bytes, as: Layout.index(SHA256.digest(of: bytes)))
       count += batch.count
       batch = []
       rows = 0
@@ -86,15 +86,6 @@ extension Repository {
     }
     try write()
     return count
-  }
-
-  private func publish(
-    _ bytes: [UInt8], _ name: String, _ session: any WritingSession
-  ) throws {
-    let object = try session.stage()
-    try Repository.write(bytes, object, name)
-    try session.publish(object, as: name)
-    try session.flush()
   }
 
   /// Makes the damaged or missing one of two copies again.
@@ -124,7 +115,7 @@ extension Repository {
           try store.quarantine(file)
           moved.append(file)
         }
-        try publish(whole, file, session)
+        try session.put(whole, as: file)
         restored.append(file)
       }
     }

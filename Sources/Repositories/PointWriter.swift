@@ -83,27 +83,23 @@ public final class PointWriter {
     _ feed: any VolumeFeed, into repository: Repository, _ options: PutOptions,
     progress: (UInt64) -> Void, warn: (String) -> Void
   ) throws -> PutResult {
-    let writer = try PointWriter(repository, options, warn: warn)
-    do {
-      let result = try writer.run(feed, progress, warn)
-      writer.stop()
-      try writer.session.end()
-      return result
-    } catch {
-      writer.stop()
-      // The reason for failing is what counts; leftovers go with the next writer.
-      do { try writer.session.end() } catch {}
-      throw error
+    try repository.store.writing { session in
+      let writer = try PointWriter(repository, options, session, warn: warn)
+      defer { writer.stop() }
+      return try writer.run(feed, progress, warn)
     }
   }
 
-  private init(_ repository: Repository, _ options: PutOptions, warn: (String) -> Void) throws {
+  private init(
+    _ repository: Repository, _ options: PutOptions, _ session: any WritingSession,
+    warn: (String) -> Void
+  ) throws {
     self.repository = repository
     self.options = options
     let (points, unreadable) = try repository.points()
     for point in unreadable { warn(point.trouble) }
     previous = PointWriter.heads(points)
-    session = try repository.store.beginWriting()
+    self.session = session
     // A lost index is written anew in pieces, as all of it might not fit into memory.
     _ = try repository.coverPacks(session, ifAtLeast: PointWriter.manyPacks)
     let index = try repository.openIndexForWriting()
@@ -336,10 +332,7 @@ public final class PointWriter {
       new.map { (PackInfo(id: $0.id, size: $0.size), $0.entries) } + orphans + old.packs,
       superseded: old.names)
     let name = Layout.index(SHA256.digest(of: bytes))
-    let object = try session.stage()
-    try Repository.write(bytes, object, name)
-    try session.publish(object, as: name)
-    try session.flush()
+    try session.put(bytes, as: name)
     // The table is mapped from the file: what has been stored takes no memory.
     context.index.add(
       try IndexTable(try repository.store.open(name), name: name))

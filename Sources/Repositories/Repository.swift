@@ -29,15 +29,7 @@ public final class Repository: Sendable {
       guard try isEmpty(path, store) else { throw RepositoryError.failed("not empty") }
     }
     try store.create(Layout.folders)
-    let session = try store.beginWriting()
-    do {
-      try create(config, path, store, session)
-    } catch {
-      // The reason for failing is what counts; leftovers go with the next writer.
-      do { try session.end() } catch {}
-      throw error
-    }
-    try session.end()
+    try store.writing { try create(config, path, store, $0) }
   }
 
   private static func create(
@@ -53,12 +45,7 @@ public final class Repository: Sendable {
     }
     let bytes = try config.fileBytes()
     // The copy first: where there is a config there is its copy.
-    for name in [Layout.configCopy, Layout.config] {
-      let object = try session.stage()
-      try object.file.write(bytes)
-      try session.publish(object, as: name)
-      try session.flush()
-    }
+    for name in [Layout.configCopy, Layout.config] { try session.put(bytes, as: name) }
   }
 
   /// Whether nothing is in a folder but what an interrupted `create` leaves.
@@ -124,12 +111,26 @@ public final class Repository: Sendable {
   public func point(_ name: PointName) throws -> StoredPoint {
     do {
       return StoredPoint(name: name, point: try read(name, Layout.point(name)))
-    } catch {
-      if let point = try? read(name, Layout.pointCopy(name)) {
-        return StoredPoint(name: name, point: point)
+    } catch let first {
+      do {
+        return StoredPoint(name: name, point: try read(name, Layout.pointCopy(name)))
+      } catch let copy {
+        throw Repository.reason(first, copy)
       }
-      throw error
     }
+  }
+
+  /// Why neither of a point's files can be read.
+  private static func reason(_ first: any Error, _ copy: any Error) -> any Error {
+    // What is missing says less than what is there and cannot be read.
+    if (first as? StoreError)?.isMissing == true { return copy }
+    if (copy as? StoreError)?.isMissing == true { return first }
+    // No damage: another machine, another version or another try may read it.
+    for error in [first, copy] {
+      if isFaultOfMachine(error) { return error }
+      if case .unsupported? = error as? RepositoryError { return error }
+    }
+    return RepositoryError.damaged("\(first); \(copy)")
   }
 
   func read(_ name: PointName, _ file: String) throws -> RecoveryPoint {

@@ -208,6 +208,12 @@ struct Prelude: Equatable {
   }
 }
 
+/// A stream that was written to a file.
+public enum SavedStream {
+  /// Whether a file that begins with `head` is one.
+  public static func begins(_ head: [UInt8]) -> Bool { head.starts(with: Prelude.magic) }
+}
+
 extension [UInt8] {
   fileprivate func contains(name: [UInt8]) -> Bool {
     guard count >= name.count else { return false }

@@ -32,26 +32,6 @@ public struct ReadingArguments: ParsableArguments {
     return options
   }
 
-  /// Refuses saved streams among the sources: they are read on stdin, and are no disks.
-  public func refuseStreams(_ sources: [String]) throws(Failure) {
-    guard format == nil else { return }
-    for source in sources where isStream(source) {
-      throw Failure(
-        .usage, "\(source): a saved stream, not a disk", hint: "give it on stdin: < \(source)")
-    }
-  }
-
-  /// What cannot be read here is told by whoever reads all of it.
-  private func isStream(_ source: String) -> Bool {
-    do {
-      guard try Files.status(source)?.kind == .regular else { return false }
-      let head = try FileDescriptor(source, .read).read(StreamInput.magic.count, at: 0)
-      return head == StreamInput.magic
-    } catch {
-      return false
-    }
-  }
-
   private func kinds() throws(Failure) -> Set<HoleKind> {
     let words = skip.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     var kinds: Set<HoleKind> = [.zero]

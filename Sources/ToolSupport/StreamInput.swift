@@ -16,9 +16,4 @@ public enum StreamInput {
       throw Failure("stdin", error)
     }
   }
-
-  /// What a stream begins with.
-  ///
-  /// docs/stream-format.md, "Prelude".
-  static let magic: [UInt8] = [0x89, 0x56, 0x50, 0x49, 0x50, 0x45, 0x0D, 0x0A, 0x1A, 0x0A]
 }

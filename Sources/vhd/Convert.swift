@@ -31,7 +31,6 @@ struct Convert: Tool {
 
   func run() throws {
     try FileEnding.requirePossible(destination)
-    try reading.refuseStreams([source])
     let plan = try image.plan(isRaw ? .raw : .fixed)
     let output = try ImageOutput(destination, force: image.force, plan)
     let feed = try naming(source) { try SourceFeed([source], try reading.options()) }

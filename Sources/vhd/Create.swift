@@ -56,7 +56,6 @@ struct Create: Tool {
 
   private func openFeed(_ destination: ImageOutput) throws -> any VolumeFeed {
     guard sources.isEmpty else {
-      try reading.refuseStreams(sources)
       let feed = try naming("sources") { try SourceFeed(sources, try reading.options()) }
       try destination.refuse(feed)
       return feed

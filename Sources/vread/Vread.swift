@@ -66,7 +66,6 @@ struct Vread: Tool {
     options.names = name
     let baseline = try base.map { base in try naming(base) { try BaselineReading(base) } }
     options.baseline = baseline
-    try reading.refuseStreams(sources)
     let feed = try naming("sources") { try SourceFeed(sources, options, wantsLayout: list) }
     if list {
       try Listing(feed, scans: scan, json: json, output).run()

@@ -110,7 +110,6 @@ struct Put: Tool {
     }
     var options = try reading.options()
     options.names = volume
-    try reading.refuseStreams(sources)
     return try naming("sources") { try SourceFeed(sources, options) }
   }
 

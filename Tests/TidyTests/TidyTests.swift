@@ -16,7 +16,7 @@ struct TidyTests {
     ("DiskImages", ["Bytes", "Blocks"]),
     ("GuestLayouts", ["Bytes", "Blocks", "Codecs"]),
     ("ObjectStores", ["Bytes", "Platform"]),
-    ("Reading", ["Bytes", "Platform", "Blocks", "DiskImages", "GuestLayouts"]),
+    ("Reading", ["Bytes", "Platform", "Blocks", "Streams", "DiskImages", "GuestLayouts"]),
     (
       "Repositories",
       [

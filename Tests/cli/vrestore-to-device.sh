@@ -33,6 +33,17 @@ cmp -n 3145728 "$device" disk.raw
 tail -c +4194305 "$device" | head -c 65536 >kept
 tail -c +4194305 stale | head -c 65536 | cmp - kept
 
+# A hole that ends within a page of the device: what shares the page with it stays.
+cp disk.raw odd.raw
+truncate -s 12582912 odd.raw
+truncate -s 12584448 odd.raw
+vstore put -q -r R --name odd odd.raw >odd.id
+cat stale >"$device"
+works vrestore -r R odd --force -o "$device"
+cmp -n 12584448 "$device" odd.raw
+tail -c +12584449 stale >tail.stale
+tail -c +12584449 "$device" | cmp - tail.stale
+
 # One that is too small stays as it is.
 noise 12M 6 >small
 cp small small.backing

@@ -13,3 +13,16 @@ works vread --list "$device"
 shows "$(basename "$device"): 12.0 MiB (12583424 bytes), raw"
 vread "$device" >stream
 [ "$(size stream)" -lt 6000000 ] || fail 'zeros were carried'
+
+# What lies on a device may be a guest's: a device that looks like an image is not taken for one unasked.
+requires qemu-img
+qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on disk.raw disk.vhd
+cp disk.vhd backing
+truncate -s %512 backing
+image=$(losetup --show -f backing)
+later "losetup -d $image"
+fails 64 vread "$image" >stream
+says "$image" 'looks like vhd' '--format vhd or --format raw'
+vread --raw --format vhd "$image" | cmp - disk.raw
+vread --raw --format raw "$image" | cmp - backing
+fails 64 vstore put -r R --name a "$image"
