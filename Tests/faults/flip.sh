@@ -16,7 +16,7 @@ pick() {
   random $(($(frames list "$1" | wc -l) - 1)) "$1 $2"
 }
 
-tries=$(often 1 40)
+tries=$(often 1 10)
 for stream in s1 s2 s3 restored; do
   bad=$stream.bad
   last=$(($(frames list "$stream" | wc -l) - 1))
