@@ -277,6 +277,20 @@ public final class Checker {
     }
   }
 
+  /// A copy is missing for a moment of each put, and then until the next one if that was interrupted.
+  private func checkMissingCopy(_ file: String) throws {
+    if try !repository.store.list("writers").isEmpty {
+      note(file, "missing: a writer is about to make it, or was interrupted")
+      return
+    }
+    // A writer that has ended since then has made it before.
+    do {
+      _ = try repository.store.open(file)
+    } catch where error.isMissing {
+      damage(file, "missing, though no writer was interrupted")
+    }
+  }
+
   /// Checks a point's file and its copy.
   ///
   /// - Returns: The point from whichever is whole.
@@ -290,7 +304,7 @@ public final class Checker {
         if found == nil { found = point }
       } catch let error as StoreError where error.isMissing {
         if isCopy {
-          note(file, "missing: the writer was interrupted, or somebody deleted it")
+          try checkMissingCopy(file)
         } else {
           damage(file, "missing, but its copy is there: \(Layout.pointCopy(name))")
         }

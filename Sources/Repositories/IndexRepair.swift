@@ -88,6 +88,29 @@ extension Repository {
     return count
   }
 
+  /// Makes the copies of points that an interrupted writer did not come to.
+  func completeCopies(_ session: any WritingSession) throws {
+    func names(_ folder: String) throws -> Set<PointName> {
+      Set(
+        try store.list(folder).compactMap { object in
+          object.name.split(separator: "/").last.flatMap { PointName(String($0)) }
+        })
+    }
+    // The copies first: a writer that is at work makes a point before its copy.
+    let copies = try names("copies")
+    for name in try names("points").subtracting(copies).sorted() {
+      let file = Layout.point(name)
+      do {
+        let bytes = try store.contents(file, limit: RecoveryPoint.byteLimit)
+        _ = try RecoveryPoint(fileBytes: bytes, name: name, file: file)
+        try session.put(bytes, as: Layout.pointCopy(name))
+      } catch is RepositoryError {
+        // Whoever reads the point tells of it.
+        continue
+      }
+    }
+  }
+
   /// Makes the damaged or missing one of two copies again.
   private func completeCopies(
     _ session: any WritingSession, _ moved: inout [String], _ restored: inout [String]

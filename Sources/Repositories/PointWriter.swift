@@ -100,6 +100,7 @@ public final class PointWriter {
     for point in unreadable { warn(point.trouble) }
     previous = PointWriter.heads(points)
     self.session = session
+    try repository.completeCopies(session)
     // A lost index is written anew in pieces, as all of it might not fit into memory.
     _ = try repository.coverPacks(session, ifAtLeast: PointWriter.manyPacks)
     let index = try repository.openIndexForWriting()

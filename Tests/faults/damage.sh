@@ -3,9 +3,8 @@
 # wrong bytes and status 0.
 #
 # Damage to the structure (a file missing or cut, a header, a directory or a trailer changed, anything in a file other than
-# a pack) is found without reading the data; other damage to a pack with --read-data. Second copies (copies/) need
-# to be mentioned only then, and not as an error. Index files are a cache: one that is gone is no damage. Without either of
-# them everything restores.
+# a pack) is found without reading the data; other damage to a pack with --read-data. Index files are a cache: one that is
+# gone is no damage. Without second copies (copies/) and index files everything restores.
 . "$(dirname "$0")/functions.sh"
 
 requires python3
@@ -30,7 +29,6 @@ damaged() {
     no_crash "$status" "$when: vstore check $option"
     if [ "$2" = deleted ] && [ "${1%%/*}" = index ] && [ "$status" -le 1 ]; then continue; fi # who could name it?
     case $1:$status in
-      copies/*:0) [ -n "$option" ] || continue ;;
       *:1) ;;
       *:0)
         if [ "$3:$option" != data: ]; then fail "$when: vstore check $option does not find it"; fi

@@ -38,9 +38,10 @@ for number in 1 2; do
 done
 EOS
 forgetful_run ./run ./check
-# Each put flushes the repository's folder once, for what others may just have made in it: the next scene shows why.
-if grep '^not noticed' said | grep -v ' dirfsync /R$'; then fail 'not noticed'; fi
-[ "$(grep -c '^not noticed' said)" -le 2 ] || fail 'too many were not noticed'
+# Each put flushes the repository's folder once, for what others may just have made in it: the next scene shows why. That
+# somebody is at work matters to points, of which init makes none.
+if grep '^not noticed' said | grep -v -e ' dirfsync /R$' -e ' dirfsync /R/writers$'; then fail 'not noticed'; fi
+[ "$(grep -c '^not noticed' said)" -le 3 ] || fail 'too many were not noticed'
 
 echo '* its folders were made by another writer, which was killed before it flushed them'
 script prepare <<'EOS'
@@ -99,7 +100,7 @@ ls R/index/* R/copies/0*
 vrestore -r R a --raw | cmp - "$base/disk.2"
 EOS
 forgetful_run --prepare ./prepare ./run ./check-repair
-if grep '^not noticed' said | grep -v ' dirfsync /R$'; then fail 'not noticed'; fi
+if grep '^not noticed' said | grep -v -e ' dirfsync /R$' -e ' dirfsync /R/writers$'; then fail 'not noticed'; fi
 
 echo '* a disk is restored and made a VHD'
 script prepare <<'EOS'

@@ -28,8 +28,9 @@ final class LocalSession: WritingSession {
       try LocalSession.makeWritersFolder(store)
       let path = store.path("writers/\(id).alive")
       alive = try LocalSession.takeLock(path)
-      // Nothing below writers/ needs to survive a power cut.
       try Files.makeDirectory(store.path("writers/\(id)"))
+      // After a power cut it tells that somebody was at work.
+      try Files.syncDirectory(store.path("writers"))
     } catch {
       throw StoreError("writers", .system(error))
     }
