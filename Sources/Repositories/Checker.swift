@@ -286,7 +286,7 @@ public final class Checker {
     // A writer that has ended since then has made it before.
     do {
       _ = try repository.store.open(file)
-    } catch where error.isMissing {
+    } catch  where error.isMissing {
       damage(file, "missing, though no writer was interrupted")
     }
   }
