@@ -284,9 +284,10 @@ public final class Checker {
       return
     }
     // A writer that has ended since then has made it before.
-    do {
+    do throws(StoreError) {
       _ = try repository.store.open(file)
-    } catch  where error.isMissing {
+    } catch {
+      guard error.isMissing else { throw error }
       damage(file, "missing, though no writer was interrupted")
     }
   }
