@@ -49,17 +49,18 @@ let package = Package(
     system("CZstd", "libzstd", "libzstd-dev"),
     system("CCrypto", "libcrypto", "libssl-dev"),
     system("CXXHash", "libxxhash", "libxxhash-dev"),
+    system("CDeflate", "libdeflate", "libdeflate-dev"),
 
     library("Bytes", []),
 
     library("Platform", ["Bytes", "CLinux"]),
-    library("Codecs", ["Bytes", "CZstd", "CCrypto", "CXXHash"]),
+    library("Codecs", ["Bytes", "CZstd", "CCrypto", "CXXHash", "CDeflate"]),
 
     library("Blocks", ["Bytes", "Platform", "Codecs"]),
     library("Chunking", ["Bytes", "Codecs", "Blocks"]),
     library("Streams", ["Bytes", "Platform", "Codecs", "Blocks"]),
 
-    library("DiskImages", ["Bytes", "Blocks"]),
+    library("DiskImages", ["Bytes", "Platform", "Codecs", "Blocks"]),
     library("GuestLayouts", ["Bytes", "Blocks", "Codecs"]),
     library("ObjectStores", ["Bytes", "Platform"]),
 

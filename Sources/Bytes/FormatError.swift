@@ -7,6 +7,8 @@ public struct FormatError: Error, Equatable, CustomStringConvertible {
     case badChecksum(stored: UInt64, computed: UInt64)
     case unsupported(String)
     case impossible(String)
+    /// It can be read in several ways, and the user has to say which is meant.
+    case ambiguous(String)
   }
 
   /// The structure that was being read, such as `VHD footer`.
@@ -29,7 +31,7 @@ public struct FormatError: Error, Equatable, CustomStringConvertible {
       case .badChecksum(let stored, let computed):
         "checksum is 0x\(String(stored, radix: 16)), computed 0x\(String(computed, radix: 16))"
       case .unsupported(let what): "\(what) is not supported"
-      case .impossible(let what): what
+      case .impossible(let what), .ambiguous(let what): what
       }
     return "\(structure) at byte \(offset): \(problem)"
   }

@@ -3,6 +3,8 @@ internal import CZstd
 /// A codec that was fed with what it cannot take.
 public struct CodecError: Error, CustomStringConvertible {
   public let description: String
+
+  public init(description: String) { self.description = description }
 }
 
 /// zstd compression; one object a thread.
@@ -92,5 +94,37 @@ public struct CodecError: Error, CustomStringConvertible {
     guard count == wanted else {
       throw CodecError(description: "zstd: \(count) bytes came out, expected \(wanted)")
     }
+  }
+
+  /// Decompresses the frames that `source` begins with, until `target` is full; what follows is not
+  /// looked at.
+  ///
+  /// - Throws: Also when the frames are not enough.
+  public func decompressBeginning(
+    of source: Span<UInt8>, into target: inout MutableSpan<UInt8>
+  ) throws(CodecError) {
+    unsafe _ = ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
+    // A window is allocated as large as the input asks for.
+    unsafe _ = ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 23)
+    var trouble: String?
+    unsafe target.withUnsafeMutableBytes { output in
+      unsafe source.withUnsafeBytes { input in
+        var from = unsafe ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
+        var to = unsafe ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
+        while unsafe to.pos < to.size {
+          let before = unsafe (from.pos, to.pos)
+          let status = unsafe ZSTD_decompressStream(context, &to, &from)
+          if ZSTD_isError(status) != 0 {
+            trouble = unsafe String(cString: ZSTD_getErrorName(status))
+            break
+          }
+          if unsafe before == (from.pos, to.pos) {
+            trouble = unsafe "only \(to.pos) of \(to.size) bytes come out"
+            break
+          }
+        }
+      }
+    }
+    if let trouble { throw CodecError(description: "zstd: \(trouble)") }
   }
 }

@@ -15,21 +15,31 @@ public protocol DiskFormat: BlockSource {
 
 /// The formats that can be read.
 public enum DiskFormats {
-  /// Every format, most particular first; raw recognizes anything and stays last.
+  /// Every format, in the order in which they are told; raw recognizes anything and stays last.
   ///
   /// To add a format, write its folder and name it here: options, the probe and the shared tests
   /// all read this list.
-  public static let all: [any DiskFormat.Type] = [VHDImage.self, RawImage.self]
+  public static let all: [any DiskFormat.Type] = [
+    VHDImage.self, VHDXImage.self, VMDKImage.self, QCOW2Image.self, QEDImage.self, VDIImage.self,
+    RawImage.self,
+  ]
 
   /// The format of that name.
   public static func named(_ name: String) -> (any DiskFormat.Type)? {
     all.first { $0.name == name }
   }
 
-  /// The first format that recognizes `source`.
+  /// The format that recognizes `source`; raw where none does.
+  ///
+  /// - Throws: `FormatError` where several do: a guest writes what it likes to its disk, and so to
+  ///   the start of a fixed VHD or to the end of another image.
   public static func recognize(_ source: any BlockSource) throws -> any DiskFormat.Type {
-    for format in all where try format.recognizes(source) { return format }
-    return RawImage.self
+    let found = try all.dropLast().filter { try $0.recognizes(source) }
+    guard found.count <= 1 else {
+      let names = found.map { $0.name }.joined(separator: " and like ")
+      throw FormatError("image", at: 0, .ambiguous("looks like \(names)"))
+    }
+    return found.first ?? RawImage.self
   }
 
   /// Opens the disk in `source`, in whatever format it is.

@@ -1,4 +1,5 @@
 internal import Blocks
+internal import Bytes
 internal import DiskImages
 internal import Streams
 
@@ -32,6 +33,7 @@ struct OpenedDisk {
       disk = try format.init(opening: file)
       self.format = name
       warning = nil
+      try checkSize()
       return
     }
     let format: any DiskFormat.Type
@@ -55,6 +57,14 @@ struct OpenedDisk {
       : nil
     disk = try format.init(opening: file)
     self.format = format.name
+    try checkSize()
+  }
+
+  private func checkSize() throws(FormatError) {
+    guard disk.size <= VolumeHeader.sizeLimit else {
+      throw FormatError(
+        "disk", at: 0, .impossible("a size of \(disk.size) bytes is over the limit"))
+    }
   }
 
   /// Whether a file's name says that it is a raw disk.
@@ -83,13 +93,9 @@ struct OpenedDisk {
 /// Magics of disk formats that no reader is there for: such a file is never taken for raw.
 enum ForeignMagic {
   private static let magics: [(format: String, magic: [UInt8], offset: Int)] = [
-    ("VHDX", Array("vhdxfile".utf8), 0),
-    ("VMDK", Array("KDMV".utf8), 0),
-    ("VMDK", Array("COWD".utf8), 0),
-    ("VMDK", Array("# Disk DescriptorFile".utf8), 0),
-    ("qcow2", [0x51, 0x46, 0x49, 0xFB], 0),
-    ("QED", Array("QED\0".utf8), 0),
-    ("VDI", [0x7F, 0x10, 0xDA, 0xBE], 64),
+    ("VMDK (vmfsSparse)", Array("COWD".utf8), 0),
+    ("VMDK (seSparse)", [0xBE, 0xBA, 0xFE, 0xCA, 0, 0, 0, 0], 0),
+    ("VMDK (descriptor)", Array("# Disk DescriptorFile".utf8), 0),
     ("Parallels", Array("WithoutFreeSpace".utf8), 0),
     ("Parallels", Array("WithouFreSpacExt".utf8), 0),
   ]

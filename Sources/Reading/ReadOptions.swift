@@ -1,4 +1,5 @@
 public import Blocks
+internal import DiskImages
 
 /// How sources are read.
 public struct ReadOptions: Sendable {
@@ -17,6 +18,8 @@ public struct ReadOptions: Sendable {
 
   /// The kinds of holes that reading can make on purpose.
   public static let skippableKinds: [HoleKind] = [.zero, .swap]
+  /// The names of the formats that can be read.
+  public static let formats: [String] = DiskFormats.all.map { $0.name }
 }
 
 /// The content of an earlier point, for telling which segments are still the same.

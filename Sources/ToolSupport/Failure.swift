@@ -29,13 +29,30 @@ extension Failure {
     case let error as ReadingError: self.init(error)
     case let error as RepositoryError:
       self.init(error.status, "\(subject): \(error)", hint: error.hint)
-    case let error as FormatError: self.init(.damaged, "\(subject): \(error)")
+    case let error as FormatError:
+      self.init(error.status, "\(subject): \(error)", hint: error.hint)
     case let error as StreamError: self.init(error.status, "\(subject): \(error)")
     default:
       // A store's error may begin with its own name.
       let text = "\(error)"
       self.init(.failed, text.hasPrefix("\(subject): ") ? text : "\(subject): \(text)")
     }
+  }
+}
+
+extension FormatError {
+  /// The exit status that the error stands for.
+  fileprivate var status: ExitStatus {
+    switch reason {
+    case .unsupported: .impossible
+    case .ambiguous: .usage
+    case .truncated, .badMagic, .badChecksum, .impossible: .damaged
+    }
+  }
+
+  fileprivate var hint: String? {
+    if case .ambiguous = reason { return "--format says which it is" }
+    return nil
   }
 }
 

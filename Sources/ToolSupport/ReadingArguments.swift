@@ -17,8 +17,10 @@ public struct ReadingArguments: ParsableArguments {
   public var salvage = false
 
   @Option(
-    help: "The format that the sources are in, raw or vhd, instead of looking for it.",
-    completion: .list(["raw", "vhd"]))
+    help: ArgumentHelp(
+      "The format that the sources are in, instead of looking for it: "
+        + ReadOptions.formats.joined(separator: ", ") + ".", valueName: "format"),
+    completion: .list(ReadOptions.formats))
   public var format: String?
 
   public init() {}

@@ -47,7 +47,7 @@ struct ImageReport: Encodable {
     size = image.size
     let vhd = image as? VHDImage
     let footer = vhd?.footer
-    type = vhd?.kind.name ?? "raw"
+    type = vhd?.kind.name ?? format
     creator = footer.map { footer in
       let version = footer.creatorVersion
       return "\(VHDFooter.text(footer.creator)) \(version >> 16).\(version & 0xffff)"

@@ -77,7 +77,7 @@ for tool in vchunk vdedup vrestore; do
 done
 completes vrestore h </dev/null
 printf '%s\n' zero swap none | completes vstore put --skip ''
-printf '%s\n' raw vhd | completes vread --format ''
+printf '%s\n' qcow2 qed raw vdi vhd vhdx vmdk | completes vread --format ''
 printf '%s\n' aligned fixed rolling | completes vchunk --mode ''
 printf '%s\n' fixed dynamic raw | completes vhd create --type ''
 offers vdedup --compress 'z' | grep -qx 'zstd *'

@@ -1,6 +1,8 @@
 import Glibc
 import Platform
 
+@testable import DiskImages
+
 /// What libFuzzer calls with each input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
@@ -53,6 +55,9 @@ enum Fuzz {
     "stream": StreamTarget(), "put": PutTarget(), "map": MapTarget(), "index": IndexTarget(),
     "pack": PackTarget(), "point": PointTarget(), "known": KnownTarget(),
     "baseline": BaselineTarget(), "vhd": VHDTarget(), "layout": LayoutTarget(),
+    "vhdx": ImageTarget(format: VHDXImage.self), "vmdk": ImageTarget(format: VMDKImage.self),
+    "qcow2": ImageTarget(format: QCOW2Image.self), "qed": ImageTarget(format: QEDImage.self),
+    "vdi": ImageTarget(format: VDIImage.self),
   ]
 
   static let target: any FuzzTarget = {

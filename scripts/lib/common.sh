@@ -16,6 +16,7 @@ export PATH LC_ALL=C
 build_needs=(
   git:git c++:g++ pkg-config:pkg-config
   lib:libcrypto:libssl-dev lib:libzstd:libzstd-dev lib:libxxhash:libxxhash-dev
+  lib:libdeflate:libdeflate-dev
 )
 # shellcheck disable=SC2034 # for the scripts
 disk_needs=(
