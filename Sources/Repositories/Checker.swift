@@ -136,7 +136,7 @@ public final class Checker {
   /// Checks the packs one by one; of each only its directory is in memory, and not for long.
   private func checkPacks(_ index: [IndexRows]) throws {
     let store = repository.store
-    let proof = PackProofs()
+    let proof = Pool { PackProof() }
     let workers = Workers<PackJob>(count: workerCount(), window: workerCount() * 2) { job in
       let name = Layout.pack(job.id)
       do {

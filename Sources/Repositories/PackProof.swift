@@ -90,17 +90,6 @@ final class PackProof: @unchecked Sendable {
   }
 }
 
-/// Provers that threads share, each used by one at a time.
-final class PackProofs: Sendable {
-  private let idle = Locked<[PackProof]>([])
-
-  func with<Result>(_ body: (PackProof) throws -> Result) rethrows -> Result {
-    let proof = idle.with { $0.popLast() } ?? PackProof()
-    defer { idle.with { $0.append(proof) } }
-    return try body(proof)
-  }
-}
-
 /// The digest of a whole file.
 enum FileHash {
   static func digest(_ file: FileDescriptor) throws -> Digest {

@@ -151,25 +151,19 @@ extension UInt64 {
 final class RestoreContext: Sendable {
   private let index: ChunkIndex
   private let files: PackFiles
-  private let idle = Locked<[ReaderBox]>([])
-
-  private final class ReaderBox: @unchecked Sendable {
-    let reader: ChunkReader
-    init(_ reader: ChunkReader) { self.reader = reader }
-  }
+  private let readers: Pool<ChunkReader>
 
   init(_ index: ChunkIndex, _ files: PackFiles) {
     self.index = index
     self.files = files
+    readers = Pool { ChunkReader(index, files) }
   }
 
   func makeReader() -> ChunkReader { ChunkReader(index, files) }
 
   /// Runs `body` with a reader that no other thread uses meanwhile.
   func withReader<Result>(_ body: (ChunkReader) throws -> Result) rethrows -> Result {
-    let box = idle.with { $0.popLast() } ?? ReaderBox(makeReader())
-    defer { idle.with { $0.append(box) } }
-    return try body(box.reader)
+    try readers.with(body)
   }
 }
 

@@ -11,12 +11,17 @@ logs=$top/.build/logs
 PATH=$PATH:/usr/sbin:/sbin
 export PATH LC_ALL=C
 
-# What must be there, as COMMAND:PACKAGE, or as lib:NAME:PACKAGE for what pkg-config knows; the packages are Debian's.
+# What must be there, as COMMAND:PACKAGE, lib:NAME:PACKAGE for what pkg-config knows, so:NAME:PACKAGE for what the linker
+# loads, file:PATH:PACKAGE for anything else; the packages are Debian's.
 # shellcheck disable=SC2034 # for the scripts
 build_needs=(
-  git:git c++:g++ pkg-config:pkg-config
+  git:git file:/etc/ssl/certs/ca-certificates.crt:ca-certificates c++:g++ pkg-config:pkg-config
   lib:libcrypto:libssl-dev lib:libzstd:libzstd-dev lib:libxxhash:libxxhash-dev
   lib:libdeflate:libdeflate-dev
+)
+# What Swift's own programs load.
+swift_needs=(
+  so:libcurl.so.4:libcurl4 so:libncurses.so.6:libncurses6 so:libsqlite3.so.0:libsqlite3-0 so:libxml2.so.2:libxml2
 )
 # shellcheck disable=SC2034 # for the scripts
 disk_needs=(
@@ -48,6 +53,14 @@ has() {
     lib:*)
       local name=${1#lib:}
       command -v pkg-config >/dev/null && pkg-config --exists "${name%%:*}"
+      ;;
+    so:*)
+      local name=${1#so:}
+      [[ $(ldconfig -p) == *"${name%%:*} "* ]]
+      ;;
+    file:*)
+      local name=${1#file:}
+      [ -e "${name%%:*}" ]
       ;;
     *) command -v "${1%%:*}" >/dev/null ;;
   esac
@@ -103,7 +116,7 @@ provide() {
   [ ${#packages[@]} -eq 0 ] || fail "still missing after its installation: ${packages[*]}"
 }
 
-# require_swift: ends the script without Swift 6.3 or later.
+# require_swift: ends the script without Swift 6.3 or later; installs what Swift itself needs.
 require_swift() {
   local version
   if ! command -v swift >/dev/null; then
@@ -111,9 +124,10 @@ require_swift() {
     hint 'Swift 6.3 for Debian 12: https://www.swift.org/install/linux/'
     exit 2
   fi
-  version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
+  provide "${swift_needs[@]}"
+  version=$({ swift --version 2>/dev/null || true; } | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
   if [ -z "$version" ]; then
-    echo "$script: swift does not run: $(swift --version 2>&1 | head -n 1)" >&2
+    echo "$script: swift does not run: $(swift --version 2>&1 | head -n 1 || true)" >&2
     hint 'the packages that Swift itself needs: https://www.swift.org/install/linux/'
     exit 2
   fi
