@@ -78,7 +78,7 @@ struct VHDFooterTests {
     let error = #expect(throws: FormatError.self) {
       _ = try Images.read([UInt8](repeating: 0, count: 1 << 20) + footer.bytes)
     }
-    #expect(error?.description == "VHD footer at byte 1048636: type 9 is not supported")
+    #expect(error?.description == "VHD footer at byte 1048636: there is no type 9")
   }
 
   @Test func `creators are shown as text`() {

@@ -48,5 +48,5 @@ fails 64 vread --format bogus empty
 formats=$(sed -n 's/.*formats: //p' stderr)
 vread --help | tr -s ' \n' ' ' >help
 for format in $(echo "$formats" | tr -d ,); do
-  grep -q "sources are in,[a-z ]* ${format}[ ,]" help || fail "--help does not name $format"
+  grep -q "sources are in,[a-z0-9, :]* ${format}[,.]" help || fail "--help does not name $format"
 done

@@ -43,9 +43,9 @@ open("type9.vhd", "wb").write(data[:-512] + foot)
 open("footer.vhd", "wb").write(foot)
 END
 fails 65 vhd info footer.vhd
-is "$(cat stderr)" 'vhd: footer.vhd: VHD footer at byte 60: type 9 is not supported'
+is "$(cat stderr)" 'vhd: footer.vhd: VHD footer at byte 60: there is no type 9'
 fails 1 vhd check type9.vhd
-shows 'type9.vhd: VHD footer at byte 104857660: type 9 is not supported' 'type9.vhd: 1 problem'
+shows 'type9.vhd: VHD footer at byte 104857660: there is no type 9' 'type9.vhd: 1 problem'
 fails 1 vhd check --json type9.vhd
 python3 -c '
 import json

@@ -35,7 +35,7 @@ extension VHDFooter {
   }
 
   private func judgeFormat(_ list: inout FindingList) {
-    if kind == nil { list.add(.refusal, at: 60, .unsupported("type \(type)")) }
+    if kind == nil { list.add(.refusal, at: 60, .impossible("there is no type \(type)")) }
     if version >> 16 != 1 { list.add(.refusal, at: 12, .unsupported("version \(version >> 16)")) }
     list.expect(version & 0xffff == 0, at: 12, "minor version \(version & 0xffff) does not exist")
     list.expect(features & 2 != 0, at: 8, "the feature bit that is always set is not")
