@@ -78,9 +78,13 @@ public final class Repository: Sendable {
     } catch let error as RepositoryError {
       // An unknown version is no damage, and its copy would say the same.
       if case .unsupported = error { throw error }
-      guard let config = try? read(Layout.configCopy) else { throw error }
-      warnings.append("\(error); its copy in \(Layout.configCopy) is used")
-      return config
+      do {
+        let config = try read(Layout.configCopy)
+        warnings.append("\(error); its copy in \(Layout.configCopy) is used")
+        return config
+      } catch let copy {
+        throw reason(error, copy)
+      }
     } catch let error as StoreError where error.isMissing {
       do {
         let config = try read(Layout.configCopy)
@@ -120,7 +124,7 @@ public final class Repository: Sendable {
     }
   }
 
-  /// Why neither of a point's files can be read.
+  /// Why neither a file nor its copy can be read.
   private static func reason(_ first: any Error, _ copy: any Error) -> any Error {
     // What is missing says less than what is there and cannot be read.
     if (first as? StoreError)?.isMissing == true { return copy }

@@ -24,6 +24,51 @@ struct ContainerTests {
     #expect(running.value == 0xE306_9283)
   }
 
+  /// A file of which some bytes cannot be read.
+  private final class Unreadable: BlockSource {
+    private let source: MemorySource
+    private let range: Range<UInt64>
+    var size: UInt64 { source.size }
+    var sectorSize: UInt32 { 512 }
+
+    init(_ bytes: [UInt8], _ range: Range<UInt64>) {
+      source = MemorySource(bytes)
+      self.range = range
+    }
+
+    func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
+      let wanted = offset..<offset + UInt64(bytes.count)
+      if wanted.overlaps(range) { throw SourceError(wanted, .ended) }
+      try source.read(into: &bytes, at: offset)
+    }
+
+    func nextData(at offset: UInt64) throws -> Range<UInt64>? { offset..<size }
+  }
+
+  @Test func `the older header of a VHDX serves for a damaged one, never for an unreadable one`()
+    throws
+  {
+    func header(_ sequence: UInt8) -> [UInt8] {
+      var bytes = Array("head".utf8) + [UInt8](repeating: 0, count: 4092)
+      bytes[8] = sequence
+      bytes[66] = 1
+      let checksum = VHDXChecksum.checksum(of: bytes)
+      for index in 0..<4 { bytes[4 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index)) }
+      return bytes
+    }
+    var file = [UInt8](repeating: 0, count: 1 << 20)
+    file.replaceSubrange(65536..<65536 + 4096, with: header(1))
+    file.replaceSubrange(131072..<131072 + 4096, with: header(2))
+    #expect(try VHDXImage.header(of: MemorySource(file)).sequence == 2)
+    #expect(throws: SourceError.self) {
+      _ = try VHDXImage.header(of: Unreadable(file, 131072..<131073))
+    }
+    file[131072 + 100] ^= 1
+    #expect(try VHDXImage.header(of: MemorySource(file)).sequence == 1)
+    file[65536 + 100] ^= 1
+    #expect(throws: FormatError.self) { _ = try VHDXImage.header(of: MemorySource(file)) }
+  }
+
   @Test func `a VMDK's descriptor is read as leniently as writers need it`() throws {
     let text = """
       # Disk DescriptorFile\r

@@ -48,12 +48,15 @@ public final class VHDXImage: DiskFormat {
   }
 
   /// The header in force: of those that are whole the one with the higher number.
+  ///
+  /// - Throws: Also where one cannot be read: it may be the newer one, and the other one's log and
+  ///   blocks are of the past.
   static func header(of source: any BlockSource) throws -> VHDXHeader {
     var found: VHDXHeader?
     var trouble: FormatError?
     for offset in VHDX.headerOffsets {
-      do throws(FormatError) {
-        guard let bytes = try? source.bytes(VHDXHeader.byteCount, at: offset) else {
+      do {
+        guard let bytes = try source.bytes(VHDXHeader.byteCount, at: offset) else {
           throw FormatError("VHDX header", at: offset, .truncated)
         }
         let header = try VHDXHeader(parsing: bytes, at: offset)
@@ -64,7 +67,7 @@ public final class VHDXImage: DiskFormat {
             .impossible("it differs from the other one of number \(header.sequence)"))
         }
         if header.sequence >= found?.sequence ?? 0 { found = header }
-      } catch {
+      } catch let error as FormatError {
         if case .impossible = error.reason { throw error }
         trouble = trouble ?? error
       }

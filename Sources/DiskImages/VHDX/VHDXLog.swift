@@ -147,7 +147,12 @@ struct VHDXLogScan {
     guard var bytes = try file.bytes(Int(first), at: place(start)) else {
       throw FormatError("VHDX log", at: place(start), .truncated)
     }
-    if first < count { bytes += try file.bytes(Int(count - first), at: place(0)) ?? [] }
+    if first < count {
+      guard let rest = try file.bytes(Int(count - first), at: place(0)) else {
+        throw FormatError("VHDX log", at: place(0), .truncated)
+      }
+      bytes += rest
+    }
     return bytes
   }
 
@@ -294,7 +299,9 @@ final class VHDXReplayed: BlockSource {
     guard let change = log.pages[place],
       !log.zeros.contains(where: { $0.order > change.order && $0.range.contains(place) })
     else { return }
-    guard let sector = try file.bytes(Int(VHDXLog.unit), at: change.page.sector) else { return }
+    guard let sector = try file.bytes(Int(VHDXLog.unit), at: change.page.sector) else {
+      throw FormatError("VHDX log", at: change.page.sector, .truncated)
+    }
     var content = ByteBuilder(.little, capacity: Int(VHDXLog.unit))
     content.u64(change.page.leading)
     content.raw(Array(sector[8..<4092]))
