@@ -72,7 +72,8 @@ let package = Package(
     .target(
       name: "ToolSupport",
       dependencies: [
-        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "Reading", "Repositories",
+        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages", "Reading",
+        "Repositories",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -124,7 +125,7 @@ let package = Package(
         "Repositories", "TestSupport",
       ]),
 
-    tests("DiskImagesTests", ["Bytes", "Blocks", "DiskImages", "TestSupport"]),
+    tests("DiskImagesTests", ["Bytes", "Platform", "Blocks", "DiskImages", "TestSupport"]),
     tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),
     tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),
   ]

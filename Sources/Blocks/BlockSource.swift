@@ -37,6 +37,8 @@ public struct SourceError: Error, CustomStringConvertible {
   /// What was being read, in bytes of the source.
   public let range: Range<UInt64>
   public let reason: Reason
+  /// The file, where it is not the one that everybody thinks of.
+  public private(set) var file: String?
 
   public init(_ range: Range<UInt64>, _ reason: Reason) {
     self.range = range
@@ -44,11 +46,19 @@ public struct SourceError: Error, CustomStringConvertible {
   }
 
   public var description: String {
-    let place = "bytes \(range.lowerBound) to \(range.upperBound)"
+    let place =
+      (file.map { "\($0): " } ?? "") + "bytes \(range.lowerBound) to \(range.upperBound)"
     return switch reason {
     case .unreadable(let error): "\(place): \(error)"
     case .ended: "\(place): the source has become shorter"
     }
+  }
+
+  /// The same trouble, in the file of that path unless it names one.
+  public func inFile(_ path: String) -> SourceError {
+    var error = self
+    error.file = file ?? path
+    return error
   }
 }
 

@@ -8,7 +8,7 @@ public struct FormatError: Error, Equatable, CustomStringConvertible {
     case unsupported(String)
     case impossible(String)
     /// It can be read in several ways, and the user has to say which is meant.
-    case ambiguous(String)
+    case ambiguous(String, hint: String?)
   }
 
   /// The structure that was being read, such as `VHD footer`.
@@ -23,6 +23,11 @@ public struct FormatError: Error, Equatable, CustomStringConvertible {
     self.reason = reason
   }
 
+  /// The same trouble, in a structure of another file.
+  public func inFile(_ name: String) -> FormatError {
+    FormatError("\(name): \(structure)", at: offset, reason)
+  }
+
   public var description: String {
     let problem =
       switch reason {
@@ -31,7 +36,7 @@ public struct FormatError: Error, Equatable, CustomStringConvertible {
       case .badChecksum(let stored, let computed):
         "checksum is 0x\(String(stored, radix: 16)), computed 0x\(String(computed, radix: 16))"
       case .unsupported(let what): "\(what) is not supported"
-      case .impossible(let what), .ambiguous(let what): what
+      case .impossible(let what), .ambiguous(let what, _): what
       }
     return "\(structure) at byte \(offset): \(problem)"
   }

@@ -90,6 +90,27 @@ public enum Files {
     return try file.readAll(limit: limit)
   }
 
+  /// The path without links and dots; nil when nothing is there.
+  public static func realPath(_ path: String) throws(SystemError) -> String? {
+    guard let resolved = unsafe realpath(path, nil) else {
+      // A name that no file system takes, and links in a circle, lead nowhere either.
+      if [ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP].contains(errno) { return nil }
+      throw SystemError("resolve '\(path)'")
+    }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// Lets the process have as many files open as the administrator permits: a disk may be made of
+  /// more parts than usually may be.
+  public static func allowMany() throws(SystemError) {
+    var limit = rlimit()
+    let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    _ = try retrying("getrlimit") { unsafe getrlimit(kind, &limit) }
+    limit.rlim_cur = limit.rlim_max
+    _ = try retrying("setrlimit") { unsafe setrlimit(kind, &limit) }
+  }
+
   /// The folder part of a path, `.` when it has none.
   public static func folder(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }

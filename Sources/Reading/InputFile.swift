@@ -41,6 +41,9 @@ public final class InputFile: BlockSource {
       hint: "a disk is read at many places at once: save what a pipe delivers to a file first")
   }
 
+  /// Whether the other one is the same file, under whatever name.
+  func isFile(_ other: InputFile) -> Bool { isFile(other.atOpen) }
+
   /// Whether `status` is that of the same file, under whatever name.
   func isFile(_ status: FileStatus) -> Bool {
     status.kind == atOpen.kind && status.device == atOpen.device && status.inode == atOpen.inode

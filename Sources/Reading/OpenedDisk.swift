@@ -6,6 +6,8 @@ internal import Streams
 /// A source that was opened in its format.
 struct OpenedDisk {
   let file: InputFile
+  /// The other files that the disk is made of.
+  let companions: [InputFile]
   let disk: any BlockSource
   let format: String
   /// What the user should know of how the format was found.
@@ -15,49 +17,66 @@ struct OpenedDisk {
     self.file = file
     self.disk = disk
     self.format = format
+    companions = []
     warning = nil
   }
 
   /// - Parameters:
   ///   - path: A file or block device.
-  ///   - name: The format to take it for; nil looks for magics.
-  ///   - salvages: Whether to go on where the places of magics cannot be read.
+  ///   - options: The format to take it for, and where other files may lie.
   /// - Throws: `ReadingError`, or what opening the format throws.
-  init(_ path: String, format name: String?, salvages: Bool) throws {
+  init(_ path: String, _ options: ReadOptions) throws {
     file = try InputFile(path)
-    if let name {
+    let (format, doubt) = try OpenedDisk.format(of: file, options)
+    self.format = format.name
+    warning = doubt
+    if options.snapshot != nil, !format.hasSnapshots {
+      throw ReadingError.unsupported(
+        source: path, "a \(format.name) disk has no snapshots inside",
+        hint: "--snapshot belongs to qcow2")
+    }
+    let opened = OpenedFiles()
+    var opening = OpeningOptions()
+    opening.companions = try CompanionFiles(of: file, options.references, opened)
+    opening.snapshot = options.snapshot
+    opening.backingFormat = options.backingFormat
+    disk = try format.init(opening: file, opening)
+    companions = opened.all
+    try checkSize()
+  }
+
+  /// The format that the file is in, and what the user should know of how that was found.
+  private static func format(
+    of file: InputFile, _ options: ReadOptions
+  ) throws -> (any DiskFormat.Type, doubt: String?) {
+    if let name = options.format {
       guard let format = DiskFormats.named(name) else {
         let names = DiskFormats.all.map { $0.name }.joined(separator: ", ")
         throw ReadingError.request("format \(name) is not known", hint: "formats: \(names)")
       }
-      disk = try format.init(opening: file)
-      self.format = name
-      warning = nil
-      try checkSize()
-      return
+      return (format, nil)
     }
     let format: any DiskFormat.Type
     do {
-      format = try OpenedDisk.recognize(file)
-    } catch let error as SourceError where salvages {
-      disk = file
-      self.format = RawImage.name
-      warning = "taken as raw, as what would tell the format could not be read: \(error)"
-      return
+      format = try recognize(file)
+    } catch let error as SourceError where options.salvage {
+      return (
+        RawImage.self, "taken as raw, as what would tell the format could not be read: \(error)"
+      )
     }
     if format.name != RawImage.name, file.isDevice {
       // Whoever uses a raw device as a disk could write another format's magic onto it.
       throw ReadingError.request(
-        "\(path): a device whose content looks like \(format.name)",
+        "\(file.path): a device whose content looks like \(format.name)",
         hint: "--format \(format.name) or --format raw says which it is")
     }
-    warning =
-      format.name != RawImage.name && OpenedDisk.isRawName(path)
-      ? "taken as \(format.name), which its content looks like; --format raw takes it as it is"
-      : nil
-    disk = try format.init(opening: file)
-    self.format = format.name
-    try checkSize()
+    let isDoubtful = format.name != RawImage.name && isRawName(file.path)
+    return (
+      format,
+      isDoubtful
+        ? "taken as \(format.name), which its content looks like; --format raw takes it as it is"
+        : nil
+    )
   }
 
   private func checkSize() throws(FormatError) {
@@ -93,9 +112,6 @@ struct OpenedDisk {
 /// Magics of disk formats that no reader is there for: such a file is never taken for raw.
 enum ForeignMagic {
   private static let magics: [(format: String, magic: [UInt8], offset: Int)] = [
-    ("VMDK (vmfsSparse)", Array("COWD".utf8), 0),
-    ("VMDK (seSparse)", [0xBE, 0xBA, 0xFE, 0xCA, 0, 0, 0, 0], 0),
-    ("VMDK (descriptor)", Array("# Disk DescriptorFile".utf8), 0),
     ("Parallels", Array("WithoutFreeSpace".utf8), 0),
     ("Parallels", Array("WithouFreSpacExt".utf8), 0),
   ]

@@ -9,6 +9,12 @@ public struct ReadOptions: Sendable {
   public var salvage = false
   /// The format that sources are in; nil looks for each one's magic.
   public var format: String?
+  /// Folders in which files may lie that images refer to, besides each image's own.
+  public var references: [String] = []
+  /// The snapshot to read of each source; nil for its present state.
+  public var snapshot: String?
+  /// The format of a backing file of which the image does not tell it.
+  public var backingFormat: String?
   /// The volumes' names, one for each source; empty makes them from the sources' names.
   public var names: [String] = []
   /// What an earlier point held.

@@ -33,7 +33,7 @@ public final class SourceFeed: VolumeFeed {
     volumes = try sources.enumerated().map { index, path in
       try naming(source: path) {
         SourceVolume(
-          try OpenedDisk(path, format: options.format, salvages: options.salvage),
+          try OpenedDisk(path, options),
           number: UInt32(index), name: names[index],
           options, wantsLayout: wantsLayout)
       }
@@ -82,10 +82,9 @@ public final class SourceFeed: VolumeFeed {
   }
 
   public func lateWarnings() throws -> [String] {
-    try volumes.compactMap { volume in
+    try volumes.flatMap { volume in
       try naming(source: volume.path) {
-        try volume.file.hasChanged()
-          ? "\(volume.name): \(volume.path) changed while it was read" : nil
+        try volume.changedFiles().map { "\(volume.name): \($0) changed while it was read" }
       }
     }
   }

@@ -16,6 +16,7 @@ public final class SourceVolume: Sendable {
   /// What the user should know of how the format was found.
   let warning: String?
   let file: InputFile
+  private let companions: [InputFile]
   let options: ReadOptions
   let skipped: TypedExtents
   let missing = MissingRanges()
@@ -37,6 +38,7 @@ public final class SourceVolume: Sendable {
     _ opened: OpenedDisk, number: UInt32, name: String, _ options: ReadOptions, wantsLayout: Bool
   ) {
     file = opened.file
+    companions = opened.companions
     disk = opened.disk
     format = opened.format
     warning = opened.warning
@@ -56,6 +58,7 @@ public final class SourceVolume: Sendable {
     header.sectorSize = opened.disk.sectorSize
     header.format = opened.format
     header["source"] = opened.file.path
+    header["snapshot"] = options.snapshot
     header["skip"] = (["zero"] + kinds.map(\.name)).joined(separator: ",")
     if let base = options.baseline, base.covers(name, size: header.size) {
       header.base = base.point
@@ -63,8 +66,15 @@ public final class SourceVolume: Sendable {
     self.header = header
   }
 
-  /// Whether `status` is that of the file that the volume is read from.
-  public func isFile(_ status: FileStatus) -> Bool { file.isFile(status) }
+  /// Whether `status` is that of a file that the volume is read from.
+  public func isFile(_ status: FileStatus) -> Bool {
+    ([file] + companions).contains { $0.isFile(status) }
+  }
+
+  /// The paths of files that were written to since they were opened, as far as their times tell.
+  func changedFiles() throws -> [String] {
+    try ([file] + companions).filter { try $0.hasChanged() }.map(\.path)
+  }
 
   /// Calls `body` for each extent of `range`, in order: a hole, or nil for what must be read.
   ///

@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Bytes
+internal import DiskImages
 internal import Platform
 internal import Reading
 internal import Repositories
@@ -31,6 +32,8 @@ extension Failure {
       self.init(error.status, "\(subject): \(error)", hint: error.hint)
     case let error as FormatError:
       self.init(error.status, "\(subject): \(error)", hint: error.hint)
+    case let error as CompanionError:
+      self.init(error.status, "\(subject): \(error)", hint: error.hint)
     case let error as StreamError: self.init(error.status, "\(subject): \(error)")
     default:
       // A store's error may begin with its own name.
@@ -51,8 +54,26 @@ extension FormatError {
   }
 
   fileprivate var hint: String? {
-    if case .ambiguous = reason { return "--format says which it is" }
+    if case .ambiguous(_, let hint) = reason { return hint }
     return nil
+  }
+}
+
+extension CompanionError {
+  /// The exit status that the error stands for.
+  fileprivate var status: ExitStatus {
+    switch reason {
+    case .notThere: .failed
+    case .notAllowed: .refused
+    case .impossible: .damaged
+    }
+  }
+
+  fileprivate var hint: String? {
+    switch reason {
+    case .notThere, .notAllowed: "--allow-references lets an image refer to files in a folder"
+    case .impossible: nil
+    }
   }
 }
 

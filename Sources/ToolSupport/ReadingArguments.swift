@@ -23,6 +23,24 @@ public struct ReadingArguments: ParsableArguments {
     completion: .list(ReadOptions.formats))
   public var format: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Let images refer to files (parents, extents, backing files) in this folder, too.",
+      discussion: "Without it, such files must lie beside the image.", valueName: "folder"),
+    completion: .directory)
+  public var allowReferences: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Read this snapshot of a qcow2 image, by its name or number.", valueName: "name"))
+  public var snapshot: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The format of a backing file of which the image does not tell it.", valueName: "format"),
+    completion: .list(ReadOptions.formats))
+  public var backingFormat: String?
+
   public init() {}
 
   /// The options in the words of the library.
@@ -31,6 +49,9 @@ public struct ReadingArguments: ParsableArguments {
     options.skip = try kinds()
     options.salvage = salvage
     options.format = format
+    options.references = allowReferences
+    options.snapshot = snapshot
+    options.backingFormat = backingFormat
     return options
   }
 

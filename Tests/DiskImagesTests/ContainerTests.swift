@@ -1,5 +1,6 @@
 import Blocks
 import Bytes
+import Platform
 import TestSupport
 import Testing
 
@@ -85,30 +86,62 @@ struct ContainerTests {
     let descriptor = try VMDKDescriptor(
       parsing: Array(text.utf8) + [UInt8](repeating: 0, count: 100), at: 512)
     #expect(descriptor.createType == "twoGbMaxExtentFlat")
-    #expect(!descriptor.hasParent)
+    #expect(descriptor.parentIdentifier == nil)
+    #expect(try descriptor.size == (4_192_256 + 100 + 2048) * 512)
     #expect(
       descriptor.extents == [
-        .init(access: "RW", sectors: 4_192_256, kind: "FLAT", file: "disk one-f001.vmdk", start: 0),
-        .init(access: "RDONLY", sectors: 100, kind: "FLAT", file: "d.vmdk", start: 63),
-        .init(access: "RW", sectors: 2048, kind: "ZERO", file: "", start: 0),
+        .init(
+          access: .readWrite, sectors: 4_192_256, kind: "FLAT", file: "disk one-f001.vmdk", start: 0
+        ),
+        .init(access: .readOnly, sectors: 100, kind: "FLAT", file: "d.vmdk", start: 63),
+        .init(access: .readWrite, sectors: 2048, kind: "ZERO", file: "", start: 0),
       ])
-    #expect(throws: FormatError.self) {
-      _ = try VMDKDescriptor(parsing: Array("# Disk DescriptorFile\nRW x FLAT".utf8), at: 0)
+    for line in [
+      "RW x FLAT", "RW 1 FLAT \"open", "RW 1 FLAT \"a\" x", "RW 9999999999999999 ZERO", "# none",
+      "encoding=\"Shift_JIS\"\nRW 1 FLAT \"\u{e9}\" 0",
+    ] {
+      #expect(throws: FormatError.self) {
+        _ = try VMDKDescriptor(parsing: Array("# Disk DescriptorFile\n\(line)".utf8), at: 0)
+      }
     }
+    let western =
+      Array("# Disk DescriptorFile\nencoding = \"windows-1252\"\nRW 1 FLAT \"".utf8) + [0xE9, 0x80]
+      + Array("\" 0".utf8)
+    #expect(try VMDKDescriptor(parsing: western, at: 0).extents[0].file == "\u{e9}\u{20ac}")
     #expect(throws: FormatError.self) { _ = try VMDKDescriptor(parsing: [1, 2, 3], at: 0) }
   }
 
   @Test func `pages are made once while they are kept`() {
-    let cache = PageCache(pageCount: 2)
+    let cache = PageCache(byteLimit: 2)
+    let owner = cache.newOwner()
     var made: [UInt64] = []
     for number: UInt64 in [1, 2, 1, 2, 3, 2, 1] {
-      let page = cache.page(number) {
+      let page = cache.page(number, of: owner) {
         made.append(number)
         return [UInt8(number)]
       }
       #expect(page == [UInt8(number)])
     }
     #expect(made == [1, 2, 3, 1])
+    // Another image's page of the same number is another one, and one that is too large is kept, alone.
+    #expect(cache.page(1, of: cache.newOwner()) { [7, 7, 7] } == [7, 7, 7])
+    #expect(cache.page(1, of: owner) { [9] } == [9])
+  }
+
+  @Test(arguments: [0, 1, 63, 64, 65, 100, 191])
+  func `runs of a sector bitmap end where the bits change`(change: UInt64) {
+    for first in [true, false] {
+      let bits = (0..<192).map { UInt64($0) < change ? first : !first }
+      for start in [UInt64(0), 1, 62, 63, 64, 90, 128, 190] {
+        let answer = SectorBitmap.run(from: start, to: 192) { word in
+          (0..<64).reduce(0) { $0 | (bits[Int(word) * 64 + $1] ? 1 << UInt64($1) : 0) }
+        }
+        #expect(answer.isHere == bits[Int(start)])
+        #expect(answer.end == (start < change ? change : 192))
+      }
+    }
+    #expect((1 as UInt64).bitsReversed == 1 << 63)
+    #expect((0x8000_0000_0000_0006 as UInt64).bitsReversed == 0x6000_0000_0000_0001)
   }
 
   /// A map for the reader: where each block of four bytes lies.
@@ -120,6 +153,93 @@ struct ContainerTests {
     func unpack(_ block: UInt64, _ range: Range<UInt64>) throws -> [UInt8] {
       (0..<8).map { UInt8(range.lowerBound) + $0 }
     }
+    /// The first and the last byte of a mixed block are here.
+    func run(of block: UInt64, from inner: UInt64) throws -> (isHere: Bool, end: UInt64) {
+      inner == 0 ? (true, 1) : inner < 3 ? (false, 3) : (true, 4)
+    }
+  }
+
+  /// A disk of which some blocks of four bytes hold their numbers, and which counts questions.
+  private final class Below: BlockSource {
+    let blocks: Set<UInt64>
+    let size: UInt64
+    let sectorSize: UInt32 = 512
+    let questions = Locked(0)
+
+    init(_ blocks: Set<UInt64>, size: UInt64) {
+      self.blocks = blocks
+      self.size = size
+    }
+
+    func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
+      #expect(offset + UInt64(bytes.count) <= size)
+      for index in 0..<bytes.count {
+        let block = (offset + UInt64(index)) / 4
+        bytes[index] = blocks.contains(block) ? UInt8(200 + block) : 0
+      }
+    }
+
+    func nextData(at offset: UInt64) throws -> Range<UInt64>? {
+      questions.with { $0 += 1 }
+      guard let block = blocks.filter({ ($0 + 1) * 4 > offset }).min() else { return nil }
+      return max(offset, block * 4)..<min(size, block * 4 + 4)
+    }
+  }
+
+  @Test func `what an image does not hold is its parent's, and zeros beyond its end`() throws {
+    let map = Map(
+      places: [
+        .parent, .zero, .mixed(4), .parent, .parent, .stored(0), .parent, .mixed(8), .parent,
+      ],
+      size: 34)
+    let below = Below([0, 1, 2, 4, 7], size: 29)
+    let disk = MappedDisk(MemorySource((0..<16).map { UInt8($0) }), map, parent: below)
+    let whole: [UInt8] =
+      [200, 200, 200, 200, 0, 0, 0, 0, 4, 202, 202, 7, 0, 0, 0, 0, 204, 204, 204, 204, 0, 1, 2, 3]
+      + [0, 0, 0, 0, 8, 0, 0, 11, 0, 0]
+    for start in 0...34 {
+      for end in start...34 {
+        var bytes = [UInt8](repeating: 0xAA, count: end - start)
+        var span = bytes.mutableSpan
+        try disk.read(into: &span, at: UInt64(start))
+        #expect(bytes == Array(whole[start..<end]), "\(start)..<\(end)")
+      }
+    }
+    var extents: [Range<UInt64>] = []
+    var position: UInt64 = 0
+    while let data = try disk.nextData(at: position) {
+      extents.append(data)
+      position = data.upperBound
+    }
+    #expect(extents == [0..<4, 8..<12, 16..<20, 20..<24, 28..<32])
+    #expect(try MappedDisk(MemorySource([]), map).nextData(at: 24) == 28..<32)
+  }
+
+  @Test func `a parent is not asked again for what it has answered`() throws {
+    let places = (0..<200).map { $0 % 2 == 0 ? BlockPlace.parent : .zero }
+    let below = Below([199], size: 800)
+    let disk = MappedDisk(MemorySource([]), Map(places: places, size: 800), parent: below)
+    #expect(try disk.nextData(at: 0) == nil)
+    #expect(below.questions.with { $0 } == 1)
+  }
+
+  @Test func `a disk of parts is read across them`() throws {
+    let first = MemorySource([1, 2, 3, 4])
+    let last = MemorySource([5, 6, 7, 8, 9])
+    let disk = JoinedDisk(
+      [
+        .init(range: 0..<4, disk: first), .init(range: 4..<4, disk: nil),
+        .init(range: 4..<7, disk: nil), .init(range: 7..<11, disk: last),
+      ], size: 11)
+    let whole: [UInt8] = [1, 2, 3, 4, 0, 0, 0, 5, 6, 7, 8]
+    for start in 0...11 {
+      for end in start...11 {
+        #expect(try disk.bytes(end - start, at: UInt64(start)) == Array(whole[start..<end]))
+      }
+    }
+    #expect(try disk.nextData(at: 2) == 2..<4)
+    #expect(try disk.nextData(at: 4) == 7..<11)
+    #expect(try disk.nextData(at: 11) == nil)
   }
 
   @Test func `a disk is read through its map, whole and in any pieces`() throws {

@@ -53,14 +53,14 @@ struct VHDImageTests {
     #expect(try !Images.problems(file).isEmpty)
   }
 
-  @Test func `a differencing disk is refused by name`() throws {
+  @Test func `a differencing disk of which the parent has no name is refused`() throws {
     var footer = Images.footer(.dynamic, 9728)
     footer.type = VHDFooter.Kind.differencing.rawValue
     footer.checksum = footer.computedChecksum
     var file = try Images.dynamic(Images.content())
     file.replaceSubrange(file.count - 512..<file.count, with: footer.bytes)
     let error = #expect(throws: FormatError.self) { _ = try Images.read(file) }
-    #expect(error?.reason == .unsupported("a differencing disk"))
+    #expect(error?.reason == .impossible("the parent has no name"))
   }
 
   @Test func `raw is what nothing else recognizes`() throws {

@@ -27,8 +27,8 @@ struct TidyTests {
     (
       "ToolSupport",
       [
-        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "Reading", "Repositories",
-        "ArgumentParser", "FoundationEssentials", "Glibc",
+        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages", "Reading",
+        "Repositories", "ArgumentParser", "FoundationEssentials", "Glibc",
       ]
     ),
     (

@@ -16,30 +16,21 @@ internal import Bytes
 public final class QEDImage: DiskFormat {
   public static let name = "qed"
 
-  private let map: QEDMap
-  private let disk: MappedDisk
-
-  public var size: UInt64 { map.size }
-  public var sectorSize: UInt32 { 512 }
+  public let content: any BlockSource
 
   public static func recognizes(_ source: any BlockSource) throws -> Bool {
     try source.bytes(4, at: 0) == Array("QED\0".utf8)
   }
 
-  public init(opening source: any BlockSource) throws {
+  public init(opening source: any BlockSource, _ options: OpeningOptions) throws {
     guard let head = try source.bytes(64, at: 0) else {
       throw FormatError("QED header", at: 0, .truncated)
     }
-    map = try QEDMap(parsing: head, of: source)
-    disk = MappedDisk(source, map)
-  }
-
-  public func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
-    try disk.read(into: &bytes, at: offset)
-  }
-
-  public func nextData(at offset: UInt64) throws -> Range<UInt64>? {
-    try disk.nextData(at: offset)
+    let map = try QEDMap(parsing: head, of: source)
+    let parent = try map.backing.map {
+      try BackingFile.open($0.name, format: $0.isRaw ? "raw" : nil, options)
+    }
+    content = MappedDisk(source, map, parent: parent)
   }
 }
 
@@ -47,18 +38,18 @@ public final class QEDImage: DiskFormat {
 struct QEDMap: BlockMap {
   private static let structure = "QED header"
   private static let hasBackingFile: UInt64 = 1
+  private static let hasRawBackingFile: UInt64 = 4
   private static let knownFeatures: UInt64 = 7
+  private static let nameLimit: UInt32 = 1023
 
   let size: UInt64
   let blockByteCount: UInt64
-  private let tableByteCount: UInt64
-  private let tableOffset: UInt64
-  private let first: PagedTable
-  private let second: PagedTable
+  private let tables: TwoLevelTable
   private let fileByteCount: UInt64
-  private var entries: UInt64 { tableByteCount / 8 }
+  /// The disk below: its name, and whether it is raw for sure.
+  let backing: (name: String, isRaw: Bool)?
 
-  init(parsing head: [UInt8], of file: any BlockSource) throws(FormatError) {
+  init(parsing head: [UInt8], of file: any BlockSource) throws {
     func refuse(_ offset: UInt64, _ reason: FormatError.Reason) -> FormatError {
       FormatError(QEDMap.structure, at: offset, reason)
     }
@@ -80,16 +71,34 @@ struct QEDMap: BlockMap {
         16,
         .unsupported("feature \((features & ~QEDMap.knownFeatures).trailingZeroBitCount)"))
     }
-    guard features & QEDMap.hasBackingFile == 0 else {
-      throw refuse(16, .unsupported("a backing file"))
-    }
     try cursor.skip(16)
-    tableOffset = try cursor.u64()
+    let tableOffset = try cursor.u64()
     size = try cursor.u64()
-    tableByteCount = clusters * blockByteCount
+    let nameOffset = try cursor.u32()
+    let nameLength = try cursor.u32()
+    if features & QEDMap.hasBackingFile != 0 {
+      guard nameLength > 0, nameLength <= QEDMap.nameLimit,
+        let name = try file.bytes(Int(nameLength), at: UInt64(nameOffset))
+      else {
+        throw refuse(56, .impossible("a backing file's name of \(nameLength) bytes"))
+      }
+      backing = (
+        String(decoding: name, as: UTF8.self), features & QEDMap.hasRawBackingFile != 0
+      )
+    } else {
+      backing = nil
+    }
+    let tableByteCount = clusters * blockByteCount
+    let cluster = blockByteCount
     fileByteCount = file.size
-    first = PagedTable(file, of: "QED level 1 table", .little)
-    second = PagedTable(file, of: "QED level 2 table", .little)
+    tables = TwoLevelTable(
+      of: file, .init(firstEntry: 8, secondEntry: 8, secondCount: tableByteCount / 8),
+      at: tableOffset, ("QED level 1 table", "QED level 2 table"), .little
+    ) { (place: UInt64) throws(TwoLevelTable.Misplaced) in
+      guard place != 0 else { return nil }
+      guard place % cluster == 0 else { throw .init(text: "a table at byte \(place)") }
+      return place
+    }
     let covered = (tableByteCount / 8).multipliedReportingOverflow(
       by: tableByteCount / 8 * blockByteCount)
     guard covered.overflow || size <= covered.partialValue else {
@@ -103,37 +112,20 @@ struct QEDMap: BlockMap {
     }
   }
 
-  private func table(of block: UInt64) throws -> UInt64? {
-    let position = tableOffset + block / entries * 8
-    let place = try first.u64(at: position)
-    guard place != 0 else { return nil }
-    guard place % blockByteCount == 0, place <= fileByteCount,
-      tableByteCount <= fileByteCount - place
-    else {
-      throw FormatError(
-        "QED level 1 table", at: position,
-        .impossible("a table at byte \(place) that is not all in the file"))
-    }
-    return place
-  }
-
   func place(of block: UInt64) throws -> BlockPlace {
-    guard let table = try table(of: block) else { return .zero }
-    let position = table + block % entries * 8
-    let place = try second.u64(at: position)
-    guard place > 1 else { return .zero }
+    guard let position = try tables.position(of: block) else { return .parent }
+    let place = try tables.second.u64(at: position)
+    if place == 0 { return .parent }
+    if place == 1 { return .zero }
     guard place % blockByteCount == 0, place <= fileByteCount,
       byteCount(of: block) <= fileByteCount - place
     else {
-      throw FormatError(
-        "QED level 2 table", at: position,
-        .impossible("cluster \(block) at byte \(place) is not all in the file"))
+      throw tables.refusal(position, "cluster \(block) at byte \(place) is not all in the file")
     }
     return .stored(place)
   }
 
   func endOfMissingTable(at block: UInt64) throws -> UInt64? {
-    let place = try table(of: block)
-    return place == nil ? (block / entries + 1) * entries : nil
+    try tables.endOfMissingTable(at: block)
   }
 }

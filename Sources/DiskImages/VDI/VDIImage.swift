@@ -22,30 +22,17 @@ public final class VDIImage: DiskFormat {
   private static let structure = "VDI header"
   private static let signature: UInt32 = 0xBEDA_107F
 
-  private let map: VDIMap
-  private let disk: MappedDisk
-
-  public var size: UInt64 { map.size }
-  public var sectorSize: UInt32 { 512 }
+  public let content: any BlockSource
 
   public static func recognizes(_ source: any BlockSource) throws -> Bool {
     try source.bytes(4, at: 64).map { $0.span.little32(at: 0) } == signature
   }
 
-  public init(opening source: any BlockSource) throws {
+  public init(opening source: any BlockSource, _ options: OpeningOptions) throws {
     guard let head = try source.bytes(512, at: 0) else {
       throw FormatError(VDIImage.structure, at: 0, .truncated)
     }
-    map = try VDIMap(parsing: head, of: source)
-    disk = MappedDisk(source, map)
-  }
-
-  public func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
-    try disk.read(into: &bytes, at: offset)
-  }
-
-  public func nextData(at offset: UInt64) throws -> Range<UInt64>? {
-    try disk.nextData(at: offset)
+    content = MappedDisk(source, try VDIMap(parsing: head, of: source))
   }
 }
 

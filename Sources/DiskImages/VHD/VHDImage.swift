@@ -1,31 +1,30 @@
 public import Blocks
 internal import Bytes
 
-/// A fixed or dynamic VHD, read as the disk inside it.
+/// A fixed, dynamic or differencing VHD, read as the disk inside it.
 ///
 /// The size is always the footer's size field, never the geometry. Of a dynamic disk, blocks that
 /// are absent read as zeros; sector bitmaps are not looked at, as writers exist that never set
 /// them and every other reader of such disks ignores them too (`VHDCheck` tells where that matters).
-/// Nothing of the file is believed before it has been compared with the file's length: blocks
-/// outside the file or on top of each other are refused when the disk is opened.
+/// Of a differencing disk they decide, sector by sector, what is the parent's; the parent must bear
+/// the identifier that the child names, and be of the same size. Nothing of the file is believed
+/// before it has been compared with the file's length: blocks outside the file or on top of each
+/// other are refused when the disk is opened.
 public final class VHDImage: DiskFormat {
   public static let name = "vhd"
 
-  private let source: any BlockSource
   public let footer: VHDFooter
-  /// The dynamic disk's header; nil for a fixed one.
+  /// The header of a dynamic or differencing disk; nil for a fixed one.
   public let header: VHDDynamicHeader?
-  private let table: VHDBlockTable?
+  public let content: any BlockSource
 
-  public var size: UInt64 { footer.size }
-  public var sectorSize: UInt32 { 512 }
-  /// Fixed or dynamic.
-  public var kind: VHDFooter.Kind { header == nil ? .fixed : .dynamic }
+  /// Fixed, dynamic or differencing.
+  public var kind: VHDFooter.Kind { header == nil ? .fixed : footer.kind ?? .dynamic }
   /// The file's length in bytes.
-  public var fileByteCount: UInt64 { source.size }
-  /// How many blocks a dynamic disk has, and how many of them are there.
-  public var blockCount: Int { table?.entries.count ?? 0 }
-  public var allocatedBlockCount: Int { table?.allocatedCount ?? 0 }
+  public let fileByteCount: UInt64
+  /// How many blocks a disk with a table has, and how many of them are there.
+  public let blockCount: Int
+  public let allocatedBlockCount: Int
 
   public static func recognizes(_ source: any BlockSource) throws -> Bool {
     let place = footerOffset(source)
@@ -40,66 +39,32 @@ public final class VHDImage: DiskFormat {
     return try source.bytes(8, at: footer.headerOffset) == Array("cxsparse".utf8)
   }
 
-  public init(opening source: any BlockSource) throws {
-    self.source = source
+  public init(opening source: any BlockSource, _ options: OpeningOptions) throws {
+    fileByteCount = source.size
     let place = VHDImage.footerOffset(source)
     footer = try VHDImage.footer(of: source)
     try footer.findings(at: place).refuse()
-    switch footer.kind {
-    case .fixed, nil:
+    guard footer.kind == .dynamic || footer.kind == .differencing else {
       guard footer.size == place else { throw VHDImage.wrongLength(footer, place) }
       header = nil
-      table = nil
-    case .dynamic:
-      let header = try VHDImage.header(of: source, footer)
-      try header.findings(at: footer.headerOffset, footer: footer, fileByteCount: place).refuse()
-      let regions = VHDImage.regions(footer, header)
-      try VHDImage.overlaps(regions, end: place).refuse()
-      let table = try VHDBlockTable(of: source, header, size: footer.size, end: place)
-      try table.findings(regions, limit: 1).refuse()
-      self.header = header
-      self.table = table
-    case .differencing:
-      throw FormatError("VHD footer", at: place + 60, .unsupported("a differencing disk"))
-    }
-  }
-
-  public func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
-    guard let header, let table else {
-      try source.read(into: &bytes, at: offset)
+      content = WindowSource(source, 0..<footer.size)
+      blockCount = 0
+      allocatedBlockCount = 0
       return
     }
-    let block = UInt64(header.blockByteCount)
-    var done = 0
-    while done < bytes.count {
-      let place = offset + UInt64(done)
-      let inner = place % block
-      let count = Int(min(UInt64(bytes.count - done), block - inner))
-      var part = bytes._mutatingExtracting(done..<done + count)
-      if let start = table.dataOffset(Int(place / block)) {
-        try source.read(into: &part, at: start + inner)
-      } else {
-        part.update(repeating: 0)
-      }
-      done += count
-    }
-  }
-
-  public func nextData(at offset: UInt64) throws -> Range<UInt64>? {
-    guard offset < size else { return nil }
-    guard let header, let table else { return try nextFixedData(at: offset) }
-    let block = UInt64(header.blockByteCount)
-    var index = Int(offset / block)
-    while index < table.entries.count, table.entries[index] == VHDBlockTable.absent { index += 1 }
-    guard index < table.entries.count else { return nil }
-    var end = index + 1
-    while end < table.entries.count, table.entries[end] != VHDBlockTable.absent { end += 1 }
-    return max(offset, UInt64(index) * block)..<min(size, UInt64(end) * block)
-  }
-
-  private func nextFixedData(at offset: UInt64) throws -> Range<UInt64>? {
-    guard let data = try source.nextData(at: offset), data.lowerBound < size else { return nil }
-    return max(offset, data.lowerBound)..<min(size, data.upperBound)
+    let header = try VHDImage.header(of: source, footer)
+    try header.findings(at: footer.headerOffset, footer: footer, fileByteCount: place).refuse()
+    let regions = VHDImage.regions(footer, header)
+    try VHDImage.overlaps(regions, end: place).refuse()
+    // Looked through as a whole, and then let go of: a chain has many of them.
+    let table = try VHDBlockTable(of: source, header, size: footer.size, end: place)
+    try table.findings(regions, limit: 1).refuse()
+    blockCount = table.entries.count
+    allocatedBlockCount = table.allocatedCount
+    self.header = header
+    let parent = try VHDImage.parent(of: source, footer, header, options)
+    let map = VHDMap(of: source, header, size: footer.size, end: place, hasParent: parent != nil)
+    content = MappedDisk(source, map, parent: parent)
   }
 }
 

@@ -1,24 +1,26 @@
 public import Blocks
 internal import Bytes
 
-/// A fixed or dynamic VHDX, read as the disk inside it; a log that is in use is replayed in memory.
+/// A fixed, dynamic or differencing VHDX, read as the disk inside it; a log that is in use is
+/// replayed in memory.
 ///
-/// [MS-VHDX]. Differencing disks are told and refused.
+/// [MS-VHDX]. The parent of a differencing disk must be in the state that the child was made of: the
+/// linkage says so. It may be of another size; beyond its end there are zeros.
 public final class VHDXImage: DiskFormat {
   public static let name = "vhdx"
 
-  private let metadata: VHDXMetadata
-  private let disk: MappedDisk
-
-  public var size: UInt64 { metadata.size }
-  public var sectorSize: UInt32 { metadata.logicalSectorSize }
+  let metadata: VHDXMetadata
+  /// Changes whenever the disk's data does: children name it.
+  let dataWrite: GUID
+  public let content: any BlockSource
 
   public static func recognizes(_ source: any BlockSource) throws -> Bool {
     try source.bytes(8, at: 0) == VHDX.signature
   }
 
-  public init(opening source: any BlockSource) throws {
+  public init(opening source: any BlockSource, _ options: OpeningOptions) throws {
     let header = try VHDXImage.header(of: source)
+    dataWrite = header.dataWrite
     guard header.version == 1 else {
       throw FormatError(
         "VHDX header", at: VHDX.headerOffsets[0], .unsupported("version \(header.version)"))
@@ -29,22 +31,11 @@ public final class VHDXImage: DiskFormat {
     let tableRegion = try table.range(VHDX.tableRegion, "block table", at: place)
     let metadataRegion = try table.range(VHDX.metadataRegion, "metadata", at: place)
     metadata = try VHDXMetadata(of: file, metadataRegion)
-    if metadata.hasParent {
-      throw FormatError(
-        "VHDX metadata", at: metadataRegion.lowerBound, .unsupported("a differencing disk"))
-    }
+    let parent = try VHDXImage.parent(file, metadata, at: metadataRegion.lowerBound, options)
     var taken = [tableRegion, metadataRegion]
     if !header.logRange.isEmpty { taken.append(header.logRange) }
     let map = try VHDXBlockMap(of: file, metadata, tableRegion, taken)
-    disk = MappedDisk(file, map)
-  }
-
-  public func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
-    try disk.read(into: &bytes, at: offset)
-  }
-
-  public func nextData(at offset: UInt64) throws -> Range<UInt64>? {
-    try disk.nextData(at: offset)
+    content = MappedDisk(file, map, sectorSize: metadata.logicalSectorSize, parent: parent)
   }
 
   /// The header in force: of those that are whole the one with the higher number.
@@ -96,84 +87,5 @@ public final class VHDXImage: DiskFormat {
       }
     }
     throw trouble ?? FormatError("VHDX region table", at: VHDX.tableOffsets[0], .truncated)
-  }
-}
-
-/// The block allocation table of a fixed or dynamic VHDX.
-///
-/// Entries of 64 bits: a state in bits 0 to 2, the place in the file from bit 20 on. After the entries
-/// of each chunk of blocks stands one for the chunk's sector bitmaps. [MS-VHDX] 2.5.
-struct VHDXBlockMap: BlockMap {
-  private enum State: UInt64 {
-    case notPresent = 0
-    case undefined = 1
-    case zero = 2
-    case unmapped = 3
-    /// `unmapped` in drafts of the format.
-    case oldUnmapped = 5
-    case present = 6
-    case partlyPresent = 7
-  }
-
-  let blockByteCount: UInt64
-  let size: UInt64
-  private let ratio: UInt64
-  private let region: Range<UInt64>
-  private let table: PagedTable
-  private let fileByteCount: UInt64
-  /// What no block may lie on.
-  private let taken: [Range<UInt64>]
-
-  /// - Parameters:
-  ///   - file: The file, with its log replayed.
-  ///   - region: The table's.
-  ///   - taken: The regions of the file.
-  init(
-    of file: any BlockSource, _ metadata: VHDXMetadata, _ region: Range<UInt64>,
-    _ taken: [Range<UInt64>]
-  ) throws(FormatError) {
-    blockByteCount = metadata.blockByteCount
-    size = metadata.size
-    ratio = metadata.chunkRatio
-    self.region = region
-    self.taken = taken
-    fileByteCount = file.size
-    table = PagedTable(file, of: "VHDX block table", .little)
-    let count = blockCount
-    let entries = count == 0 ? 0 : count + (count - 1) / ratio
-    guard entries * 8 <= region.upperBound - region.lowerBound else {
-      throw FormatError(
-        "VHDX region table", at: VHDX.tableOffsets[0],
-        .impossible("a block table for \(count) blocks does not fit into \(region.count) bytes"))
-    }
-    guard region.lowerBound + entries * 8 <= file.size else {
-      throw FormatError("VHDX block table", at: region.lowerBound, .truncated)
-    }
-  }
-
-  func place(of block: UInt64) throws -> BlockPlace {
-    let position = region.lowerBound + (block + block / ratio) * 8
-    let entry = try table.u64(at: position)
-    func refuse(_ reason: FormatError.Reason) -> FormatError {
-      FormatError("VHDX block table", at: position, reason)
-    }
-    guard let state = State(rawValue: entry & 7) else {
-      throw refuse(.impossible("state \(entry & 7) of block \(block)"))
-    }
-    switch state {
-    case .notPresent, .undefined, .zero, .unmapped, .oldUnmapped: return .zero
-    case .partlyPresent:
-      throw refuse(.impossible("block \(block) is partly present, but there is no parent"))
-    case .present: break
-    }
-    let start = entry & ~(VHDX.alignment - 1)
-    guard start >= VHDX.alignment, start <= .max - blockByteCount,
-      start + byteCount(of: block) <= fileByteCount
-    else { throw refuse(.impossible("block \(block) at \(start) lies outside the file")) }
-    let range = start..<start + blockByteCount
-    guard !taken.contains(where: { $0.overlaps(range) }) else {
-      throw refuse(.impossible("block \(block) at \(start) lies on the file's own tables"))
-    }
-    return .stored(start)
   }
 }

@@ -20,9 +20,19 @@ struct VHDXMetadata: Sendable {
   private(set) var logicalSectorSize: UInt32 = 0
   private(set) var physicalSectorSize: UInt32 = 0
   private(set) var identifier = GUID.zero
+  /// Where the item lies that says what the parent is called.
+  private(set) var parentLocator: Range<UInt64>?
 
   /// Blocks of the disk that one block of sector bitmaps is for.
   var chunkRatio: UInt64 { (1 << 23) * UInt64(logicalSectorSize) / blockByteCount }
+
+  /// Entries of the block table: a differencing disk's has all bitmaps of the last chunk.
+  var tableEntryCount: UInt64 {
+    let count = size / blockByteCount + (size % blockByteCount == 0 ? 0 : 1)
+    if count == 0 { return 0 }
+    return hasParent
+      ? ((count - 1) / chunkRatio + 1) * (chunkRatio + 1) : count + (count - 1) / chunkRatio
+  }
 
   /// - Parameters:
   ///   - file: The file, with its log replayed.
@@ -63,11 +73,12 @@ struct VHDXMetadata: Sendable {
       VHDX.fileParameters: 8, VHDX.diskSize: 8, VHDX.diskIdentifier: 16,
       VHDX.logicalSectorSize: 4, VHDX.physicalSectorSize: 4,
     ]
-    guard let wanted = known[id] else {
-      if id == VHDX.parentLocator || flags & VHDXMetadata.isRequired == 0 { return }
+    guard id == VHDX.parentLocator || known[id] != nil else {
+      if flags & VHDXMetadata.isRequired == 0 { return }
       throw FormatError("VHDX metadata", at: entry, .unsupported("required item \(id)"))
     }
-    guard length == wanted, offset >= UInt64(VHDXMetadata.tableByteCount),
+    guard known[id] == length || known[id] == nil && length <= VHDXParentLocator.byteLimit,
+      offset >= UInt64(VHDXMetadata.tableByteCount),
       offset + length <= region.upperBound - region.lowerBound,
       let bytes = try file.bytes(Int(length), at: region.lowerBound + offset)
     else {
@@ -82,6 +93,8 @@ struct VHDXMetadata: Sendable {
       let flags = try cursor.u32()
       isFixed = flags & 1 == 1
       hasParent = flags & 2 == 2
+    case VHDX.parentLocator:
+      parentLocator = region.lowerBound + offset..<region.lowerBound + offset + length
     case VHDX.diskSize: size = try cursor.u64()
     case VHDX.diskIdentifier: identifier = try cursor.guid()
     case VHDX.logicalSectorSize: logicalSectorSize = try cursor.u32()

@@ -1,25 +1,92 @@
 public import Blocks
 internal import Bytes
-internal import Codecs
-internal import Platform
 
-/// A VMDK in one file, monolithicSparse or streamOptimized, read as the disk inside it.
+/// A VMDK, read as the disk inside it: sparse or compressed in one file, or a descriptor with its
+/// extents (flat, sparse, COWD, seSparse, zero) in others, and deltas of another VMDK.
 ///
-/// VMware Virtual Disk Format 5.0. Disks in several files, flat ones and deltas are refused by name.
+/// VMware Virtual Disk Format 5.0. The parent of a delta must have the content identifier that the
+/// delta was made of, and the same size.
 public final class VMDKImage: DiskFormat {
   public static let name = "vmdk"
+  /// Far more than the 1,024 parts of 2 GB that make 2 TiB.
+  private static let extentLimit = 4096
 
-  public let size: UInt64
-  private let disk: MappedDisk
-  public var sectorSize: UInt32 { 512 }
+  let descriptor: VMDKDescriptor
+  public let content: any BlockSource
 
   public static func recognizes(_ source: any BlockSource) throws -> Bool {
-    try source.bytes(4, at: 0) == VMDKHeader.magic
+    guard let head = try source.bytes(Int(min(source.size, 32)), at: 0) else { return false }
+    return
+      [VMDKHeader.magic, COWDMap.magic, SESparseMap.magic, VMDKDescriptor.magic].contains {
+        head.starts(with: $0)
+      }
   }
 
-  public init(opening source: any BlockSource) throws {
+  public init(opening source: any BlockSource, _ options: OpeningOptions) throws {
+    let head = try source.bytes(Int(min(source.size, 32)), at: 0) ?? []
+    for (magic, kind) in [(COWDMap.magic, "vmfsSparse"), (SESparseMap.magic, "seSparse")]
+    where head.starts(with: magic) {
+      throw VMDKImage.onlyAPart("an extent (\(kind)) without the descriptor that names it")
+    }
+    if head.starts(with: VMDKHeader.magic) {
+      let header = try VMDKHeader(of: source, at: 0)
+      descriptor = try VMDKImage.embedded(in: source, header)
+      let parent = try VMDKImage.parent(descriptor, options)
+      content = try VMDKImage.sparse(source, descriptor.extents[0], parent)
+      try VMDKImage.compare(parent, content.size)
+      return
+    }
+    descriptor = try VMDKDescriptor(in: source, 0..<source.size)
+    let parent = try VMDKImage.parent(descriptor, options)
+    let size = try descriptor.size
+    try VMDKImage.compare(parent, size)
+    guard descriptor.extents.count <= VMDKImage.extentLimit else {
+      throw descriptor.refusal(.impossible("\(descriptor.extents.count) extents"))
+    }
+    var parts: [JoinedDisk.Part] = []
+    var start: UInt64 = 0
+    for extent in descriptor.extents {
+      let range = start..<start + extent.byteCount
+      let below = parent.map { WindowSource($0, range) }
+      parts.append(
+        JoinedDisk.Part(range: range, disk: try descriptor.open(extent, below, options)))
+      start = range.upperBound
+    }
+    content = JoinedDisk(parts, size: size)
+  }
+
+  private static func onlyAPart(_ what: String) -> FormatError {
+    FormatError(
+      "VMDK header", at: 0, .unsupported(what))
+  }
+
+  private static func embedded(
+    in source: any BlockSource, _ header: VMDKHeader
+  ) throws -> VMDKDescriptor {
+    // Some writers leave the room for a descriptor in each part.
+    let isThere =
+      try header.descriptor.isEmpty == false
+      && source.bytes(1, at: header.descriptor.lowerBound) != [0]
+    guard isThere else { throw onlyAPart("a part of a disk without the descriptor that names it") }
+    let descriptor = try VMDKDescriptor(in: source, header.descriptor)
+    guard descriptor.extents.count == 1, descriptor.extents[0].kind == "SPARSE",
+      descriptor.extents[0].access != .none
+    else {
+      let kinds = descriptor.extents.map { "\($0.access.rawValue) \($0.kind)" }
+        .joined(separator: ", ")
+      throw descriptor.refusal(
+        .unsupported("createType \(descriptor.createType) (extents: \(kinds)) in one file"))
+    }
+    return descriptor
+  }
+
+  /// A sparse extent in `source`, perhaps compressed.
+  ///
+  /// - Parameter parent: The part of the disk below that the extent covers.
+  static func sparse(
+    _ source: any BlockSource, _ extent: VMDKDescriptor.Extent, _ parent: (any BlockSource)?
+  ) throws -> any BlockSource {
     var header = try VMDKHeader(of: source, at: 0)
-    let descriptor = try VMDKImage.descriptor(of: source, header)
     if header.directory == VMDKHeader.inFooter {
       // The footer is the last but one sector; the last one marks the end.
       guard source.size >= 3 * 512, source.size % 512 == 0 else {
@@ -27,156 +94,89 @@ public final class VMDKImage: DiskFormat {
       }
       header = try VMDKHeader(of: source, at: source.size - 1024)
     }
-    size = try VMDKImage.size(header, descriptor)
-    disk = MappedDisk(source, try VMDKMap(of: source, header, size: size))
-  }
-
-  private static func descriptor(
-    of source: any BlockSource, _ header: VMDKHeader
-  ) throws -> VMDKDescriptor {
-    let place = header.descriptor
-    guard !place.isEmpty else {
+    // The header's may be rounded up to a whole grain.
+    guard extent.sectors <= header.capacity,
+      header.capacity - extent.sectors < header.grainSectors
+    else {
       throw FormatError(
-        "VMDK header", at: 28, .unsupported("a part of a disk in several files without the others"))
+        "VMDK header", at: 12,
+        .impossible("\(header.capacity) sectors, but \(extent.sectors) in the descriptor"))
     }
-    guard let bytes = try source.bytes(place.count, at: place.lowerBound) else {
-      throw FormatError("VMDK descriptor", at: place.lowerBound, .truncated)
-    }
-    let descriptor = try VMDKDescriptor(parsing: bytes, at: place.lowerBound)
-    func refuse(_ text: String) -> FormatError {
-      FormatError("VMDK descriptor", at: place.lowerBound, .unsupported(text))
-    }
-    if descriptor.hasParent { throw refuse("a delta of another disk") }
-    guard descriptor.extents.count == 1, descriptor.extents[0].kind == "SPARSE" else {
-      let kinds = descriptor.extents.map(\.kind).joined(separator: ", ")
-      throw refuse("createType \(descriptor.createType) (extents: \(kinds))")
-    }
-    return descriptor
+    let map = try VMDKMap(of: source, header, size: extent.byteCount)
+    return MappedDisk(source, map, parent: parent)
   }
 
-  /// The disk's size: the header's may be rounded up to a whole grain.
-  private static func size(
-    _ header: VMDKHeader, _ descriptor: VMDKDescriptor
-  ) throws(FormatError) -> UInt64 {
-    let sectors = descriptor.extents[0].sectors
-    guard sectors <= header.capacity, header.capacity - sectors < header.grainSectors else {
-      throw FormatError(
-        "VMDK descriptor", at: header.descriptor.lowerBound,
-        .impossible("\(sectors) sectors, but \(header.capacity) in the header"))
+  // MARK: The parent
+
+  /// The disk that a delta is for; nil for others.
+  private static func parent(
+    _ descriptor: VMDKDescriptor, _ options: OpeningOptions
+  ) throws -> (any BlockSource)? {
+    guard let identifier = descriptor.parentIdentifier else { return nil }
+    let hint = descriptor.values["parentfilenamehint"] ?? ""
+    guard !hint.isEmpty else {
+      throw descriptor.refusal(.impossible("a delta of a disk without a name"))
     }
-    return sectors * VMDKHeader.sector
+    // The path of another machine; the identifier tells whether what is found here is the parent.
+    let companion = try options.companions.open(
+      ([hint] + hint.candidatesFromWindows).distinct, as: .parent)
+    let image = try companion.opened(as: .parent) { file in
+      try VMDKImage(opening: file, options.of(companion))
+    }
+    guard image.descriptor.identifier == identifier else {
+      throw companion.mismatch(
+        .parent,
+        "its content identifier is \(image.descriptor.identifier), the delta was made of "
+          + identifier)
+    }
+    return ParentDisk(image, in: companion, as: .parent)
   }
 
-  public func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
-    try disk.read(into: &bytes, at: offset)
-  }
-
-  public func nextData(at offset: UInt64) throws -> Range<UInt64>? {
-    try disk.nextData(at: offset)
+  private static func compare(_ parent: (any BlockSource)?, _ size: UInt64) throws(FormatError) {
+    guard let parent, parent.size != size else { return }
+    throw FormatError(
+      "VMDK descriptor", at: 0,
+      .impossible("a disk of \(size) bytes, but its parent has \(parent.size)"))
   }
 }
 
-/// The grain directory and the grain tables of a sparse extent; its blocks are grains.
-struct VMDKMap: BlockMap {
-  private static let pointerByteCount: UInt64 = 4
-  /// A grain marker: the grain's first sector (8), bytes of compressed data (4), which follow.
-  private static let markerByteCount: UInt64 = 12
-
-  private let file: any BlockSource
-  private let header: VMDKHeader
-  private let directory: PagedTable
-  private let tables: PagedTable
-  private let inflaters = Pool { Inflater() }
-  let size: UInt64
-  var blockByteCount: UInt64 { header.grainByteCount }
-
-  init(of file: any BlockSource, _ header: VMDKHeader, size: UInt64) throws(FormatError) {
-    self.file = file
-    self.header = header
-    self.size = size
-    directory = PagedTable(file, of: "VMDK grain directory", .little)
-    tables = PagedTable(file, of: "VMDK grain table", .little)
-    let covered = header.entries * header.grainByteCount
-    let count = size / covered + (size % covered == 0 ? 0 : 1)
-    let sectors = file.size / VMDKHeader.sector
-    guard size == 0 || header.directory > 0 && header.directory < sectors,
-      count * VMDKMap.pointerByteCount
-        <= file.size - min(header.directory, sectors) * VMDKHeader.sector
-    else {
-      throw FormatError(
-        "VMDK header", at: 56, .impossible("a grain directory at sector \(header.directory)"))
+extension VMDKDescriptor {
+  /// Opens an extent; nil for one of zeros.
+  ///
+  /// - Parameter parent: The part of the disk below that it covers.
+  fileprivate func open(
+    _ extent: Extent, _ parent: (any BlockSource)?, _ options: OpeningOptions
+  ) throws -> (any BlockSource)? {
+    guard extent.access != .none else {
+      throw refusal(.unsupported("an extent without access (NOACCESS)"))
     }
+    if extent.kind == "ZERO" { return nil }
+    let kinds = ["FLAT", "VMFS", "SPARSE", "VMFSSPARSE", "SESPARSE"]
+    guard kinds.contains(extent.kind) else {
+      throw refusal(.unsupported("an extent of type \(extent.kind.printable)"))
+    }
+    guard !extent.file.isEmpty else {
+      throw refusal(.impossible("an extent of type \(extent.kind) without a file"))
+    }
+    let companion = try options.companions.open([extent.file], as: .extent)
+    let disk: any BlockSource = try companion.opened(as: .extent) { file in
+      switch extent.kind {
+      case "SPARSE": return try VMDKImage.sparse(file, extent, parent)
+      case "VMFSSPARSE":
+        return MappedDisk(file, try COWDMap(of: file, size: extent.byteCount), parent: parent)
+      case "SESPARSE":
+        return MappedDisk(file, try SESparseMap(of: file, size: extent.byteCount), parent: parent)
+      default: return try flat(extent, in: file)
+      }
+    }
+    return ParentDisk(disk, in: companion, as: .extent)
   }
 
-  /// Where the grain table lies that is for a grain; nil without any.
-  private func table(of grain: UInt64) throws -> UInt64? {
-    let position =
-      header.directory * VMDKHeader.sector + grain / header.entries * VMDKMap.pointerByteCount
-    let sector = UInt64(try directory.u32(at: position))
-    guard sector != 0 else { return nil }
-    let start = sector * VMDKHeader.sector
-    let length = header.entries * VMDKMap.pointerByteCount
-    guard start <= file.size, length <= file.size - start else {
-      throw FormatError(
-        "VMDK grain directory", at: position,
-        .impossible("a table at sector \(sector) that is not all in the file"))
+  private func flat(_ extent: Extent, in file: any BlockSource) throws -> any BlockSource {
+    let (start, overflow) = extent.start.multipliedReportingOverflow(by: VMDKHeader.sector)
+    guard !overflow, start <= file.size, extent.byteCount <= file.size - start else {
+      throw FormatError("VMDK flat extent", at: file.size, .truncated)
     }
-    return start
-  }
-
-  func place(of grain: UInt64) throws -> BlockPlace {
-    guard let table = try table(of: grain) else { return .zero }
-    let position = table + grain % header.entries * VMDKMap.pointerByteCount
-    let sector = UInt64(try tables.u32(at: position))
-    if sector == 0 || sector == 1 && header.hasZeroGrains { return .zero }
-    let start = sector * VMDKHeader.sector
-    let needed = header.isCompressed ? VMDKMap.markerByteCount : byteCount(of: grain)
-    guard start <= file.size, needed <= file.size - start else {
-      throw FormatError(
-        "VMDK grain table", at: position,
-        .impossible("grain \(grain) at sector \(sector) is not all in the file"))
-    }
-    return header.isCompressed
-      ? .packed(start..<start + VMDKMap.markerByteCount, at: 0) : .stored(start)
-  }
-
-  func unpack(_ grain: UInt64, _ range: Range<UInt64>) throws -> [UInt8] {
-    func refuse(_ text: String) -> FormatError {
-      FormatError("VMDK grain", at: range.lowerBound, .impossible(text))
-    }
-    let marker = try file.bytes(range.count, at: range.lowerBound) ?? []
-    var cursor = ByteCursor(marker.span, of: "VMDK grain", at: range.lowerBound, .little)
-    let sector = try cursor.u64()
-    let count = UInt64(try cursor.u32())
-    guard sector == grain * header.grainSectors else {
-      throw refuse("it is marked as sector \(sector), not \(grain * header.grainSectors)")
-    }
-    // What does not compress becomes a little longer.
-    guard count > 0, count <= 2 * header.grainByteCount,
-      let packed = try file.bytes(Int(count), at: range.upperBound)
-    else { throw refuse("\(count) compressed bytes") }
-    do {
-      return try inflaters.with { try inflate(packed, Int(byteCount(of: grain)), $0) }
-    } catch let error as CodecError {
-      throw refuse("\(error)")
-    }
-  }
-
-  /// - Parameter needed: Bytes of the grain that belong to the disk: the last grain may be cut off.
-  private func inflate(
-    _ packed: [UInt8], _ needed: Int, _ inflater: Inflater
-  ) throws(CodecError) -> [UInt8] {
-    var plain = [UInt8](repeating: 0, count: Int(header.grainByteCount))
-    var target = plain.mutableSpan
-    let count = try inflater.decompress(packed.span, .zlib, into: &target)
-    guard count >= needed else {
-      throw CodecError(description: "deflate: only \(count) bytes come out")
-    }
-    return plain
-  }
-
-  func endOfMissingTable(at block: UInt64) throws -> UInt64? {
-    let place = try table(of: block)
-    return place == nil ? (block / header.entries + 1) * header.entries : nil
+    return WindowSource(file, start..<start + extent.byteCount)
   }
 }

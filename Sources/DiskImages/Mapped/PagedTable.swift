@@ -1,0 +1,139 @@
+internal import Blocks
+internal import Bytes
+
+/// A table of numbers in a file, of which pages are read when they are asked for.
+///
+/// A file's tables may be larger than memory; a few pages serve whoever reads the disk in order.
+final class PagedTable: Sendable {
+  private static let pageByteCount: UInt64 = 64 << 10
+  private let source: any BlockSource
+  let structure: StaticString
+  private let order: ByteOrder
+  private let owner = PageCache.tables.newOwner()
+
+  /// - Parameters:
+  ///   - source: The file.
+  ///   - structure: The table's name, for errors.
+  ///   - order: The byte order of its numbers.
+  init(_ source: any BlockSource, of structure: StaticString, _ order: ByteOrder) {
+    self.source = source
+    self.structure = structure
+    self.order = order
+  }
+
+  /// The number at `offset` of the file.
+  func u64(at offset: UInt64) throws -> UInt64 {
+    let (page, first) = try page(of: offset, 8)
+    let value = page.span.little64(at: first)
+    return order == .little ? value : value.byteSwapped
+  }
+
+  /// The number at `offset` of the file.
+  func u32(at offset: UInt64) throws -> UInt32 {
+    let (page, first) = try page(of: offset, 4)
+    let value = page.span.little32(at: first)
+    return order == .little ? value : value.byteSwapped
+  }
+
+  /// The page that `count` bytes at `offset` lie in, and where in it.
+  private func page(of offset: UInt64, _ count: Int) throws -> (page: [UInt8], first: Int) {
+    let number = offset / PagedTable.pageByteCount
+    let start = number * PagedTable.pageByteCount
+    guard offset < source.size else { throw FormatError("\(structure)", at: offset, .truncated) }
+    let page = try PageCache.tables.page(number, of: owner) {
+      let length = min(PagedTable.pageByteCount, source.size - start)
+      return try source.bytes(Int(length), at: start) ?? []
+    }
+    let first = Int(offset - start)
+    if first <= page.count - count { return (page, first) }
+    // A table that does not start where it should: the number lies in two pages.
+    guard let bytes = try source.bytes(count, at: offset) else {
+      throw FormatError("\(structure)", at: offset, .truncated)
+    }
+    return (bytes, 0)
+  }
+}
+
+/// A table of tables: the entries of the first say where second ones lie, all of one length.
+struct TwoLevelTable: Sendable {
+  /// How a table looks.
+  struct Shape: Sendable {
+    /// Bytes of an entry: 4 or 8.
+    let firstEntry: UInt64
+    /// Bytes of an entry, and how many of them make a table.
+    let secondEntry: UInt64
+    let secondCount: UInt64
+
+    var secondByteCount: UInt64 { secondEntry * secondCount }
+  }
+
+  let shape: Shape
+  /// Where the first table starts in the file.
+  let offset: UInt64
+  let second: PagedTable
+  private let first: PagedTable
+  private let fileByteCount: UInt64
+  private let locate: @Sendable (UInt64) throws(Misplaced) -> UInt64?
+
+  /// An entry that leads nowhere: what it says.
+  struct Misplaced: Error {
+    let text: String
+  }
+
+  /// - Parameters:
+  ///   - file: The file.
+  ///   - shape: How the tables look.
+  ///   - offset: Where the first one starts.
+  ///   - names: The tables' names, for errors.
+  ///   - order: The byte order of their numbers.
+  ///   - locate: The place that an entry of the first table means; nil for none.
+  init(
+    of file: any BlockSource, _ shape: Shape, at offset: UInt64,
+    _ names: (first: StaticString, second: StaticString), _ order: ByteOrder,
+    locate: @escaping @Sendable (UInt64) throws(Misplaced) -> UInt64?
+  ) {
+    self.shape = shape
+    self.offset = offset
+    self.locate = locate
+    fileByteCount = file.size
+    first = PagedTable(file, of: names.first, order)
+    second = PagedTable(file, of: names.second, order)
+  }
+
+  /// Whether the first table is in the file as far as `count` blocks need it.
+  func holds(_ count: UInt64) -> Bool {
+    let needed = count / shape.secondCount + (count % shape.secondCount == 0 ? 0 : 1)
+    return offset <= fileByteCount && needed <= (fileByteCount - offset) / shape.firstEntry
+  }
+
+  /// Where the second table lies that is for a block; nil without any.
+  func table(of block: UInt64) throws -> UInt64? {
+    let position = offset + block / shape.secondCount * shape.firstEntry
+    let entry =
+      shape.firstEntry == 8 ? try first.u64(at: position) : UInt64(try first.u32(at: position))
+    do {
+      guard let place = try locate(entry) else { return nil }
+      guard place <= fileByteCount, shape.secondByteCount <= fileByteCount - place else {
+        throw Misplaced(text: "a table at byte \(place) that is not all in the file")
+      }
+      return place
+    } catch let error as Misplaced {
+      throw FormatError("\(first.structure)", at: position, .impossible(error.text))
+    }
+  }
+
+  /// Where the entry of a block lies; nil without a table for it.
+  func position(of block: UInt64) throws -> UInt64? {
+    try table(of: block).map { $0 + block % shape.secondCount * shape.secondEntry }
+  }
+
+  /// The block after those of a second table that is not there; nil when it is.
+  func endOfMissingTable(at block: UInt64) throws -> UInt64? {
+    try table(of: block) == nil ? (block / shape.secondCount + 1) * shape.secondCount : nil
+  }
+
+  /// An error at an entry of a second table.
+  func refusal(_ position: UInt64, _ text: String) -> FormatError {
+    FormatError("\(second.structure)", at: position, .impossible(text))
+  }
+}
