@@ -1,6 +1,7 @@
 public import Blocks
 internal import Bytes
 internal import GuestLayouts
+internal import Platform
 
 /// Disks and images, by name, as a feed of segments that workers load.
 ///
@@ -20,6 +21,20 @@ public final class SourceFeed: VolumeFeed {
 
   /// The most sources of one stream.
   public static let sourceLimit = 64
+
+  /// What may have to be opened for sources: for `Sandbox`, before they are looked at.
+  ///
+  /// - Parameters:
+  ///   - sources: Paths of files and block devices.
+  ///   - options: How they will be read.
+  /// - Returns: The sources, the folders that they lie in, and those that images may refer to.
+  public static func paths(for sources: [String], _ options: ReadOptions) throws -> [String] {
+    try options.references
+      + sources.flatMap { source in
+        let real = try naming(source: source) { try Files.realPath(source) } ?? source
+        return [source, Files.folder(of: source), Files.folder(of: real)]
+      }
+  }
 
   /// Opens all sources.
   ///

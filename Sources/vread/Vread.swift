@@ -66,7 +66,7 @@ struct Vread: Tool {
     options.names = name
     let baseline = try base.map { base in try naming(base) { try BaselineReading(base) } }
     options.baseline = baseline
-    let feed = try naming("sources") { try SourceFeed(sources, options, wantsLayout: list) }
+    let feed = try naming("sources") { try openInSandbox(options) }
     if list {
       try Listing(feed, scans: scan, json: json, output).run()
     } else {
@@ -74,6 +74,17 @@ struct Vread: Tool {
       for doubt in baseline?.doubts(feed.volumes) ?? [] { Console.warn(doubt) }
       try Copy(feed, raw: raw, output.feedingOutput()).run()
     }
+  }
+
+  /// Opens the sources; from then on the process can open nothing any more.
+  ///
+  /// Images are other people's: whatever one may bring about here, it gets at no file that is not its
+  /// own. Threads start later.
+  private func openInSandbox(_ options: ReadOptions) throws -> SourceFeed {
+    try Sandbox.allowOnlyReading(SourceFeed.paths(for: sources, options))
+    let feed = try SourceFeed(sources, options, wantsLayout: list)
+    try Sandbox.allowOnlyReading([])
+    return feed
   }
 
   /// A source that grew by what is read from it would never end.

@@ -62,5 +62,12 @@ int cl_take_progress_signal(void);
 void cl_error_text(int code, char *text, size_t n);
 /* A terminal's width in columns, or 0. */
 int cl_terminal_width(int fd);
+/* A set of rules under which no file can be opened, made or removed; its descriptor, or -1 with
+   errno where the kernel has no Landlock. */
+int cl_sandbox_begin(void);
+/* Lets files at and beneath path be read; 0, or -1 with errno. */
+int cl_sandbox_allow_reading(int rules, const char *path);
+/* Puts this thread and those that it will start under the rules, for good; 0, or -1 with errno. */
+int cl_sandbox_enforce(int rules);
 
 #endif
