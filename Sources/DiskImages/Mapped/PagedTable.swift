@@ -65,6 +65,11 @@ struct TwoLevelTable: Sendable {
     let secondCount: UInt64
 
     var secondByteCount: UInt64 { secondEntry * secondCount }
+
+    /// How many second tables there may be for that many blocks.
+    func firstCount(for blockCount: UInt64) -> UInt64 {
+      blockCount / secondCount + (blockCount % secondCount == 0 ? 0 : 1)
+    }
   }
 
   let shape: Shape
@@ -73,6 +78,10 @@ struct TwoLevelTable: Sendable {
   let second: PagedTable
   private let first: PagedTable
   private let fileByteCount: UInt64
+  /// Whether all of the first table is in the file.
+  let isWhole: Bool
+  /// What belongs to neither second tables nor blocks: the header and the first table.
+  private let taken: [Range<UInt64>]
   private let locate: @Sendable (UInt64) throws(Misplaced) -> UInt64?
 
   /// An entry that leads nowhere: what it says.
@@ -84,26 +93,28 @@ struct TwoLevelTable: Sendable {
   ///   - file: The file.
   ///   - shape: How the tables look.
   ///   - offset: Where the first one starts.
+  ///   - blockCount: How many blocks the tables are for.
+  ///   - header: Bytes at the file's start that are no table.
   ///   - names: The tables' names, for errors.
   ///   - order: The byte order of their numbers.
   ///   - locate: The place that an entry of the first table means; nil for none.
   init(
-    of file: any BlockSource, _ shape: Shape, at offset: UInt64,
-    _ names: (first: StaticString, second: StaticString), _ order: ByteOrder,
+    of file: any BlockSource, _ shape: Shape, at offset: UInt64, for blockCount: UInt64,
+    header: UInt64, _ names: (first: StaticString, second: StaticString), _ order: ByteOrder,
     locate: @escaping @Sendable (UInt64) throws(Misplaced) -> UInt64?
   ) {
     self.shape = shape
     self.offset = offset
     self.locate = locate
     fileByteCount = file.size
+    let count = shape.firstCount(for: blockCount)
+    let (length, overflow) = count.multipliedReportingOverflow(by: shape.firstEntry)
+    let end = offset.addingReportingOverflow(length)
+    // The end of one that is not all in the file is of no interest: `isWhole` tells.
+    taken = [0..<header, offset..<(overflow || end.overflow ? .max : end.partialValue)]
+    isWhole = !overflow && !end.overflow && end.partialValue <= file.size
     first = PagedTable(file, of: names.first, order)
     second = PagedTable(file, of: names.second, order)
-  }
-
-  /// Whether the first table is in the file as far as `count` blocks need it.
-  func holds(_ count: UInt64) -> Bool {
-    let needed = count / shape.secondCount + (count % shape.secondCount == 0 ? 0 : 1)
-    return offset <= fileByteCount && needed <= (fileByteCount - offset) / shape.firstEntry
   }
 
   /// Where the second table lies that is for a block; nil without any.
@@ -116,9 +127,41 @@ struct TwoLevelTable: Sendable {
       guard place <= fileByteCount, shape.secondByteCount <= fileByteCount - place else {
         throw Misplaced(text: "a table at byte \(place) that is not all in the file")
       }
+      guard !isTaken(place, shape.secondByteCount) else {
+        throw Misplaced(text: "a table at byte \(place), on the header or on this very table")
+      }
       return place
     } catch let error as Misplaced {
       throw FormatError("\(first.structure)", at: position, .impossible(error.text))
+    }
+  }
+
+  /// Whether bytes of the file belong to the header or to the first table.
+  private func isTaken(_ place: UInt64, _ count: UInt64) -> Bool {
+    let end = place.addingReportingOverflow(count)
+    return taken.contains {
+      place < $0.upperBound && (end.overflow || $0.lowerBound < end.partialValue)
+    }
+  }
+
+  /// Refuses a block of which the entry says that it lies where it cannot.
+  ///
+  /// - Parameters:
+  ///   - block: Its number.
+  ///   - place: Where it starts in the file.
+  ///   - count: How many bytes of it must be there.
+  ///   - position: The entry.
+  ///   - byteCount: The file's length, where blocks are in another file.
+  func check(
+    _ block: UInt64, at place: UInt64, _ count: UInt64, _ position: UInt64,
+    in byteCount: UInt64? = nil
+  ) throws(FormatError) {
+    let end = byteCount ?? fileByteCount
+    guard place <= end, count <= end - place else {
+      throw refusal(position, "block \(block) at byte \(place) is not all in the file")
+    }
+    guard byteCount != nil || !isTaken(place, count) else {
+      throw refusal(position, "block \(block) at byte \(place) lies on the file's own tables")
     }
   }
 

@@ -42,7 +42,9 @@ struct QCOW2Map: BlockMap {
       firstEntry: 8, secondEntry: header.entryByteCount, secondCount: header.entries)
     let cluster = header.clusterByteCount
     tables = TwoLevelTable(
-      of: file, shape, at: state.tableOffset, ("qcow2 level 1 table", "qcow2 level 2 table"), .big
+      of: file, shape, at: state.tableOffset,
+      for: state.size / cluster + (state.size % cluster == 0 ? 0 : 1), header: cluster,
+      ("qcow2 level 1 table", "qcow2 level 2 table"), .big
     ) { (entry: UInt64) throws(TwoLevelTable.Misplaced) in
       let place = entry & QCOW2Map.placeMask
       guard place != 0 else { return nil }
@@ -59,7 +61,7 @@ struct QCOW2Map: BlockMap {
       guard !header.hasDataFile else {
         throw tables.refusal(position, "a compressed cluster beside a data file")
       }
-      return .packed(try packed(entry, position), at: Int(block % share * blockByteCount))
+      return .packed(try packed(entry, cluster, position), at: Int(block % share * blockByteCount))
     }
     let place = entry & QCOW2Map.placeMask
     // In a data file the disk's first cluster lies at byte 0.
@@ -95,25 +97,27 @@ struct QCOW2Map: BlockMap {
     }
     // Of a cluster with subclusters, those at its end need not be in the file.
     let start = place + block % share * blockByteCount
-    guard place % header.clusterByteCount == 0, start <= dataByteCount,
-      byteCount(of: block) <= dataByteCount - start
-    else {
-      throw tables.refusal(
-        position, "cluster \(cluster) at byte \(place) is not all in the file")
+    guard place % header.clusterByteCount == 0 else {
+      throw tables.refusal(position, "cluster \(cluster) at byte \(place)")
     }
+    try tables.check(
+      cluster, at: start, byteCount(of: block), position,
+      in: header.hasDataFile ? dataByteCount : nil)
     return start
   }
 
   /// The bytes of a compressed cluster, of which the last sector may hold others' as well.
-  private func packed(_ entry: UInt64, _ position: UInt64) throws(FormatError) -> Range<UInt64> {
+  private func packed(_ entry: UInt64, _ cluster: UInt64, _ position: UInt64) throws(FormatError)
+    -> Range<UInt64>
+  {
     let bits = UInt64(62 - (header.clusterBits - 8))
     let place = entry & ((1 << bits) - 1)
     let sectors = (entry & (QCOW2Map.isCompressed - 1)) >> bits
     let end = min(place + (sectors + 1) * 512 - place % 512, file.size)
     guard place < end else {
-      throw tables.refusal(
-        position, "a compressed cluster at byte \(place), outside the file")
+      throw tables.refusal(position, "a compressed cluster at byte \(place), outside the file")
     }
+    try tables.check(cluster, at: place, end - place, position)
     return place..<end
   }
 

@@ -45,7 +45,6 @@ struct QEDMap: BlockMap {
   let size: UInt64
   let blockByteCount: UInt64
   private let tables: TwoLevelTable
-  private let fileByteCount: UInt64
   /// The disk below: its name, and whether it is raw for sure.
   let backing: (name: String, isRaw: Bool)?
 
@@ -90,10 +89,10 @@ struct QEDMap: BlockMap {
     }
     let tableByteCount = clusters * blockByteCount
     let cluster = blockByteCount
-    fileByteCount = file.size
     tables = TwoLevelTable(
       of: file, .init(firstEntry: 8, secondEntry: 8, secondCount: tableByteCount / 8),
-      at: tableOffset, ("QED level 1 table", "QED level 2 table"), .little
+      at: tableOffset, for: size / cluster + (size % cluster == 0 ? 0 : 1), header: cluster,
+      ("QED level 1 table", "QED level 2 table"), .little
     ) { (place: UInt64) throws(TwoLevelTable.Misplaced) in
       guard place != 0 else { return nil }
       guard place % cluster == 0 else { throw .init(text: "a table at byte \(place)") }
@@ -117,11 +116,10 @@ struct QEDMap: BlockMap {
     let place = try tables.second.u64(at: position)
     if place == 0 { return .parent }
     if place == 1 { return .zero }
-    guard place % blockByteCount == 0, place <= fileByteCount,
-      byteCount(of: block) <= fileByteCount - place
-    else {
-      throw tables.refusal(position, "cluster \(block) at byte \(place) is not all in the file")
+    guard place % blockByteCount == 0 else {
+      throw tables.refusal(position, "cluster \(block) at byte \(place)")
     }
+    try tables.check(block, at: place, byteCount(of: block), position)
     return .stored(place)
   }
 

@@ -19,7 +19,6 @@ struct COWDMap: BlockMap {
   let size: UInt64
   let blockByteCount: UInt64
   private let tables: TwoLevelTable
-  private let fileByteCount: UInt64
 
   /// - Parameter size: Bytes of the disk that the descriptor says it holds.
   init(of file: any BlockSource, size: UInt64) throws {
@@ -48,17 +47,18 @@ struct COWDMap: BlockMap {
     }
     self.size = size
     blockByteCount = grain * VMDKHeader.sector
-    fileByteCount = file.size
     let start = UInt64(span.little32(at: 20))
     tables = TwoLevelTable(
       of: file, .init(firstEntry: 4, secondEntry: 4, secondCount: COWDMap.entries),
-      at: start * VMDKHeader.sector, ("COWD grain directory", "COWD grain table"), .little
+      at: start * VMDKHeader.sector,
+      for: size / blockByteCount + (size % blockByteCount == 0 ? 0 : 1), header: 2048,
+      ("COWD grain directory", "COWD grain table"), .little
     ) { sector in
       sector == 0 ? nil : sector * VMDKHeader.sector
     }
     let covered = UInt64(span.little32(at: 24)).multipliedReportingOverflow(by: COWDMap.entries)
     guard start >= 4, covered.overflow || covered.partialValue >= blockCount,
-      tables.holds(blockCount)
+      tables.isWhole
     else {
       throw refuse(20, .impossible("a grain directory at sector \(start)"))
     }
@@ -69,9 +69,7 @@ struct COWDMap: BlockMap {
     let sector = UInt64(try tables.second.u32(at: position))
     if sector == 0 { return .parent }
     let start = sector * VMDKHeader.sector
-    guard sector >= 4, start <= fileByteCount, byteCount(of: grain) <= fileByteCount - start else {
-      throw tables.refusal(position, "grain \(grain) at sector \(sector) is not all in the file")
-    }
+    try tables.check(grain, at: start, byteCount(of: grain), position)
     return .stored(start)
   }
 

@@ -28,7 +28,6 @@ struct SESparseMap: BlockMap {
   var blockByteCount: UInt64 { SESparseMap.grainSectors * VMDKHeader.sector }
   private let tables: TwoLevelTable
   private let grains: UInt64
-  private let fileByteCount: UInt64
 
   /// - Parameter size: Bytes of the disk that the descriptor says it holds.
   init(of file: any BlockSource, size: UInt64) throws {
@@ -55,13 +54,14 @@ struct SESparseMap: BlockMap {
       throw refuse(UInt64(offset), .impossible("a place at sector \(span.little64(at: offset))"))
     }
     self.size = size
-    fileByteCount = file.size
     grains = span.little64(at: 192) * VMDKHeader.sector
     try SESparseMap.checkVolatile(file, at: span.little64(at: 80) * VMDKHeader.sector)
+    let grain = SESparseMap.grainSectors * VMDKHeader.sector
     let tablesStart = span.little64(at: 144)
     tables = TwoLevelTable(
       of: file, .init(firstEntry: 8, secondEntry: 8, secondCount: 4096),
       at: span.little64(at: 128) * VMDKHeader.sector,
+      for: size / grain + (size % grain == 0 ? 0 : 1), header: VMDKHeader.sector,
       ("seSparse grain directory", "seSparse grain table"), .little
     ) { (entry: UInt64) throws(TwoLevelTable.Misplaced) in
       if entry == 0 { return nil }
@@ -70,7 +70,7 @@ struct SESparseMap: BlockMap {
       }
       return (tablesStart + (entry & 0xFFFF_FFFF) * SESparseMap.tableSectors) * VMDKHeader.sector
     }
-    guard tables.holds(blockCount) else {
+    guard tables.isWhole else {
       throw refuse(128, .impossible("a grain directory at sector \(span.little64(at: 128))"))
     }
   }
@@ -101,11 +101,10 @@ struct SESparseMap: BlockMap {
       let number = (entry >> 48 & 0xFFF) | (entry & 0xFFFF_FFFF_FFFF) << 12
       let (bytes, overflow) = number.multipliedReportingOverflow(by: blockByteCount)
       let (start, beyond) = grains.addingReportingOverflow(bytes)
-      guard !overflow, !beyond, start <= fileByteCount,
-        byteCount(of: grain) <= fileByteCount - start
-      else {
-        throw tables.refusal(position, "grain \(grain) as number \(number) is not in the file")
+      guard !overflow, !beyond else {
+        throw tables.refusal(position, "grain \(grain) as number \(number) is in no file")
       }
+      try tables.check(grain, at: start, byteCount(of: grain), position)
       return .stored(start)
     default: break
     }

@@ -24,11 +24,12 @@ struct VMDKMap: BlockMap {
     let start = header.directory.multipliedReportingOverflow(by: VMDKHeader.sector)
     tables = TwoLevelTable(
       of: file, shape, at: start.overflow ? .max : start.partialValue,
-      ("VMDK grain directory", "VMDK grain table"), .little
+      for: size / header.grainByteCount + (size % header.grainByteCount == 0 ? 0 : 1),
+      header: VMDKHeader.sector, ("VMDK grain directory", "VMDK grain table"), .little
     ) { sector in
       sector == 0 ? nil : sector * VMDKHeader.sector
     }
-    guard size == 0 || header.directory > 0, tables.holds(blockCount) else {
+    guard size == 0 || header.directory > 0, tables.isWhole else {
       throw FormatError(
         "VMDK header", at: 56, .impossible("a grain directory at sector \(header.directory)"))
     }
@@ -41,10 +42,7 @@ struct VMDKMap: BlockMap {
     if sector == 1, header.hasZeroGrains { return .zero }
     let start = sector * VMDKHeader.sector
     let needed = header.isCompressed ? VMDKMap.markerByteCount : byteCount(of: grain)
-    guard start <= file.size, needed <= file.size - start else {
-      throw tables.refusal(
-        position, "grain \(grain) at sector \(sector) is not all in the file")
-    }
+    try tables.check(grain, at: start, needed, position)
     return header.isCompressed
       ? .packed(start..<start + VMDKMap.markerByteCount, at: 0) : .stored(start)
   }
