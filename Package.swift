@@ -65,6 +65,7 @@ let package = Package(
     library("ObjectStores", ["Bytes", "Platform"]),
 
     library("Reading", ["Bytes", "Platform", "Blocks", "Streams", "DiskImages", "GuestLayouts"]),
+    library("Writing", ["Bytes", "Platform", "Codecs", "Blocks", "DiskImages"]),
     library(
       "Repositories",
       ["Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "ObjectStores"]),
@@ -73,7 +74,7 @@ let package = Package(
       name: "ToolSupport",
       dependencies: [
         "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages", "Reading",
-        "Repositories",
+        "Writing", "Repositories",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -97,13 +98,16 @@ let package = Package(
       ]),
     tool(
       "vrestore",
-      ["Bytes", "Platform", "Blocks", "Streams", "Reading", "Repositories", "ToolSupport"]),
+      [
+        "Bytes", "Platform", "Blocks", "Streams", "Reading", "Writing", "Repositories",
+        "ToolSupport",
+      ]),
 
     tool(
       "vhd",
       [
         "Bytes", "Platform", "Codecs", "Blocks", "Streams", "DiskImages", "GuestLayouts", "Reading",
-        "ToolSupport",
+        "Writing", "ToolSupport",
       ]),
 
     .target(

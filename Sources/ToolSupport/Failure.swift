@@ -34,6 +34,8 @@ extension Failure {
       self.init(error.status, "\(subject): \(error)", hint: error.hint)
     case let error as CompanionError:
       self.init(error.status, "\(subject): \(error)", hint: error.hint)
+    case let error as LayoutError:
+      self.init(.impossible, "\(subject): \(error)", hint: error.hint)
     case let error as StreamError: self.init(error.status, "\(subject): \(error)")
     default:
       // A store's error may begin with its own name.

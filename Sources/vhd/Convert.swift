@@ -35,7 +35,7 @@ struct Convert: Tool {
     let output = try ImageOutput(destination, force: image.force, plan)
     let feed = try naming(source) { try SourceFeed([source], try reading.options()) }
     try output.refuse(feed)
-    try DiskCopy(feed, named: source, disk: nil, plan, to: output, image.output).run()
+    try DiskCopy(Expansion(feed), named: source, disk: nil, plan, to: output, image.output).run()
     try image.report(destination, output)
   }
 }

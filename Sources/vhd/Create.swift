@@ -50,7 +50,8 @@ struct Create: Tool {
     let destination = try ImageOutput(output, force: image.force, plan)
     let feed = try openFeed(destination)
     let name = sources.isEmpty ? "stdin" : "sources"
-    try DiskCopy(feed, named: name, disk: disk, plan, to: destination, image.output).run()
+    try DiskCopy(Expansion(feed), named: name, disk: disk, plan, to: destination, image.output)
+      .run()
     try image.report(output, destination)
   }
 

@@ -2,6 +2,7 @@ internal import Blocks
 internal import Bytes
 internal import Platform
 internal import ToolSupport
+internal import Writing
 
 /// One volume into a file, sparse, or onto a block device.
 struct FileRestore {

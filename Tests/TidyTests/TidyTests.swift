@@ -17,6 +17,7 @@ struct TidyTests {
     ("GuestLayouts", ["Bytes", "Blocks", "Codecs"]),
     ("ObjectStores", ["Bytes", "Platform"]),
     ("Reading", ["Bytes", "Platform", "Blocks", "Streams", "DiskImages", "GuestLayouts"]),
+    ("Writing", ["Bytes", "Platform", "Codecs", "Blocks", "DiskImages"]),
     (
       "Repositories",
       [
@@ -28,7 +29,7 @@ struct TidyTests {
       "ToolSupport",
       [
         "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages", "Reading",
-        "Repositories", "ArgumentParser", "FoundationEssentials", "Glibc",
+        "Writing", "Repositories", "ArgumentParser", "FoundationEssentials", "Glibc",
       ]
     ),
     (
@@ -38,11 +39,12 @@ struct TidyTests {
     ("vchunk", below7.union(["Chunking", "Reading", "Repositories"])),
     ("vdedup", below7.union(["Codecs", "Reading", "Repositories"])),
     ("vstore", below7.union(["Codecs", "Chunking", "Streams", "Reading", "Repositories"])),
-    ("vrestore", below7.union(["Streams", "Reading", "Repositories"])),
+    ("vrestore", below7.union(["Streams", "Reading", "Writing", "Repositories"])),
     (
       "vhd",
       below7.union([
-        "Codecs", "Streams", "DiskImages", "GuestLayouts", "Reading", "FoundationEssentials",
+        "Codecs", "Streams", "DiskImages", "GuestLayouts", "Reading", "Writing",
+        "FoundationEssentials",
       ])
     ),
   ]

@@ -1,24 +1,25 @@
-internal import ArgumentParser
+public import ArgumentParser
 internal import Blocks
-internal import Bytes
 internal import DiskImages
-internal import Platform
-internal import ToolSupport
+public import Platform
+internal import Writing
 
 /// What can be written.
-enum ImageType: String, CaseIterable, ExpressibleByArgument {
+public enum ImageType: String, CaseIterable, ExpressibleByArgument {
   case fixed
   case dynamic
   case raw
 }
 
 /// How the image is to be.
-struct ImagePlan {
-  var type: ImageType
-  var azure = false
-  var blockByteCount: UInt32 = 2 << 20
+public struct ImagePlan {
+  public var type: ImageType
+  public var azure = false
+  public var blockByteCount: UInt32 = 2 << 20
   /// The folder for a dynamic disk that goes into a pipe.
-  var spool: String?
+  public var spool: String?
+
+  public init(type: ImageType) { self.type = type }
 
   /// The size that a disk gets.
   func size(for size: UInt64) -> UInt64 {
@@ -51,9 +52,9 @@ struct ImagePlan {
 }
 
 /// Where an image goes: a file that gets its name when it is whole, or stdout.
-final class ImageOutput {
+public final class ImageOutput {
   /// The name for messages.
-  let name: String
+  public let name: String
   private let path: String?
   private let force: Bool
   private let plan: ImagePlan
@@ -68,7 +69,7 @@ final class ImageOutput {
   ///   - force: Whether a file that is there already may be replaced.
   ///   - plan: How the image is to be.
   /// - Throws: When the output cannot or must not be written.
-  init(_ path: String, force: Bool, _ plan: ImagePlan) throws(Failure) {
+  public init(_ path: String, force: Bool, _ plan: ImagePlan) throws(Failure) {
     self.force = force
     self.plan = plan
     guard path != "-" else {
@@ -96,7 +97,7 @@ final class ImageOutput {
   var isStandardOutput: Bool { path == nil }
 
   /// What is there now under the output's name.
-  func status() throws(Failure) -> FileStatus? {
+  public func status() throws(Failure) -> FileStatus? {
     try naming(name) {
       guard let path else { return try FileDescriptor.standardOutput.status() }
       return try Files.status(path)
@@ -109,7 +110,7 @@ final class ImageOutput {
   ///   - size: The disk's size in bytes.
   ///   - recycle: Takes back segments that were written.
   func target(
-    _ size: UInt64, recycle: @escaping (Segment) -> Void
+    _ size: UInt64, recycle: @escaping Recycling
   ) throws -> any DiskTarget {
     do {
       try plan.requirePossible(size)
@@ -119,29 +120,35 @@ final class ImageOutput {
     return try naming(name) { try makeTarget(size, recycle) }
   }
 
-  private func makeTarget(
-    _ size: UInt64, _ recycle: @escaping (Segment) -> Void
-  ) throws -> any DiskTarget {
+  private func makeTarget(_ size: UInt64, _ recycle: @escaping Recycling) throws -> any DiskTarget {
     let file = try openFile()
     switch plan.type {
-    case .raw, .fixed:
-      let footer = plan.type == .raw ? nil : try footer(.fixed, size)
-      if let file {
-        return try FixedFile(file, size: size, footer: footer, recycle: recycle)
-      }
-      return OrderedTarget(.standardOutput, size: size, footer: footer, recycle: recycle)
+    case .raw: return try straight(RawLayout(size: size), file, recycle)
+    case .fixed: return try straight(VHDFixedLayout(try footer(.fixed, size)), file, recycle)
     case .dynamic:
-      let layout = try VHDDynamicLayout(size: size, blockByteCount: plan.blockByteCount)
-      let footer = try footer(.dynamic, size)
-      if let file {
-        return DynamicFile(file, layout, footer: footer, recycle: recycle)
-      }
-      let folder = SpoolFile.folder(plan.spool)
-      spoolFolder = folder
-      let spool = try SpoolFile.open(in: folder)
-      return SpooledDynamic(
-        .standardOutput, spool: spool, layout, footer: footer, recycle: recycle)
+      let layout = try VHDDynamicBlocks(
+        try footer(.dynamic, size), blockByteCount: plan.blockByteCount)
+      return try blocks(layout, file, recycle)
     }
+  }
+
+  private func straight(
+    _ layout: some StraightLayout, _ file: BulkFile?, _ recycle: @escaping Recycling
+  ) throws -> any DiskTarget {
+    guard let file else { return try StraightPipe(.standardOutput, layout, recycle: recycle) }
+    return try StraightFile(file, layout, recycle: recycle)
+  }
+
+  private func blocks(
+    _ layout: some BlockLayout, _ file: BulkFile?, _ recycle: @escaping Recycling
+  ) throws -> any DiskTarget {
+    if let file { return BlockFile(file, layout, recycle: recycle) }
+    let folder = SpoolFile.folder(plan.spool)
+    spoolFolder = folder
+    let spool = try naming("spool file in \(folder)") { try SpoolFile.open(in: folder) }
+    return SpooledTarget(
+      .standardOutput, spool: spool,
+      BlockFile(BulkFile(spool, isCached: true), layout, recycle: recycle))
   }
 
   /// The file in which any place can be written; nil for a pipe.
@@ -208,27 +215,5 @@ final class ImageOutput {
     atomic = nil
     // A file of stdout's has its name already; at least it must not look like an image.
     if inPlace { do { try FileDescriptor.standardOutput.truncate(to: 0) } catch {} }
-  }
-}
-
-/// A file without a name, gone when the process is.
-enum SpoolFile {
-  /// The folder that was asked for, else `TMPDIR`, else `/tmp`.
-  static func folder(_ asked: String?) -> String {
-    asked ?? Environment.value("TMPDIR") ?? "/tmp"
-  }
-
-  /// Makes one.
-  ///
-  /// - Parameter folder: Where.
-  /// - Returns: The open file.
-  /// - Throws: When the folder does not take it.
-  static func open(in folder: String) throws -> FileDescriptor {
-    let path = "\(folder)/vhd-\(Hex.text(try Random.bytes(8))).spool"
-    return try naming("spool file in \(folder)") {
-      let file = try FileDescriptor(path, .create, permissions: 0o600)
-      try Files.remove(path)
-      return file
-    }
   }
 }

@@ -1,12 +1,12 @@
-internal import Blocks
+public import Blocks
 internal import Bytes
 internal import DiskImages
 internal import Platform
 internal import Reading
-internal import ToolSupport
+internal import Writing
 
 /// Takes one disk out of a feed and writes it to a target.
-final class DiskCopy {
+public final class DiskCopy {
   private let feed: LoadAhead
   private let source: String
   private let disk: String?
@@ -30,11 +30,11 @@ final class DiskCopy {
   ///   - plan: How the image is to be.
   ///   - output: Where it goes.
   ///   - options: What to say.
-  init(
+  public init(
     _ feed: any VolumeFeed, named source: String, disk: String?, _ plan: ImagePlan,
     to output: ImageOutput, _ options: OutputOptions
   ) {
-    self.feed = LoadAhead(Expansion(feed), workers: 2, window: 6)
+    self.feed = LoadAhead(feed, workers: 2, window: 6)
     self.source = source
     self.disk = disk
     self.plan = plan
@@ -46,7 +46,7 @@ final class DiskCopy {
   /// Takes everything, to the feed's very end, and completes the image.
   ///
   /// - Throws: After the image is complete, when some of the source could not be read.
-  func run() throws {
+  public func run() throws {
     defer {
       feed.close()
       progress.finish()
@@ -56,7 +56,7 @@ final class DiskCopy {
       guard header != nil else { throw noSuchDisk() }
       let target = try begin()
       try output.writing {
-        if let end { try target.write(end.bytes.span, at: end.offset) }
+        try writeEnd(target)
         try target.finish()
       }
       target.close()
@@ -175,6 +175,23 @@ final class DiskCopy {
       throw Failure(
         .impossible, "the stream at byte \(place): holds only what changed since its base",
         hint: "store it with vstore put, and take the disk from vrestore")
+    }
+  }
+
+  /// Writes what replaces the disk's end.
+  private func writeEnd(_ target: any DiskTarget) throws {
+    guard let header, let end else { return }
+    let unit = UInt64(Segment.byteCount)
+    var done = 0
+    while done < end.bytes.count {
+      let place = end.offset + UInt64(done)
+      let inner = Int(place % unit)
+      let count = min(end.bytes.count - done, Segment.byteCount - inner)
+      let segment = Segment()
+      segment.reset(volume: header.number, offset: place - UInt64(inner), count: inner + count)
+      segment.buffer.copy(end.bytes.span.extracting(done..<done + count), to: inner)
+      try target.write(segment, [.init(inner..<inner + count, at: place)])
+      done += count
     }
   }
 

@@ -1,9 +1,7 @@
-internal import ArgumentParser
 internal import Platform
-internal import ToolSupport
 
 /// What the name of an image promises.
-enum FileEnding {
+public enum FileEnding {
   /// Of formats that cannot be written.
   private static let foreign = [
     "qcow2": "QCOW2", "qcow": "QCOW", "vhdx": "VHDX", "vmdk": "VMDK", "vdi": "VDI", "qed": "QED",
@@ -11,14 +9,14 @@ enum FileEnding {
   ]
 
   /// What follows the last dot of a file's name, in small letters; empty when there is none.
-  static func of(_ path: String) -> String {
+  public static func of(_ path: String) -> String {
     let name = Files.name(of: path)
     guard let dot = name.lastIndex(of: ".") else { return "" }
     return name[name.index(after: dot)...].lowercased()
   }
 
   /// Refuses a name that promises a format which is not the one that it would get.
-  static func requirePossible(_ path: String) throws(Failure) {
+  public static func requirePossible(_ path: String) throws(Failure) {
     guard path != "-", let format = foreign[of(path)] else { return }
     throw Failure(
       .usage, "\(path): \(format) cannot be made",
