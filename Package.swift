@@ -129,7 +129,7 @@ let package = Package(
         "Repositories", "TestSupport",
       ]),
 
-    tests("DiskImagesTests", ["Bytes", "Platform", "Blocks", "DiskImages", "TestSupport"]),
+    tests("DiskImagesTests", ["Bytes", "Platform", "Blocks", "Codecs", "DiskImages", "TestSupport"]),
     tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),
     tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),
   ]

@@ -136,11 +136,13 @@ public final class DiskCopy {
   private func begin() throws -> any DiskTarget {
     if let target { return target }
     guard let header else { preconditionFailure("no disk was chosen") }
-    size = plan.size(for: header.size)
+    size = plan.size(for: header)
     if size != header.size, !options.quiet {
       Console.say("\(header.name): grown from \(header.size) to \(size) bytes")
     }
-    let made = try output.target(size) { [feed] in feed.recycle($0) }
+    let made = try output.target(size, sectorSize: header.sectorSize) { [feed] in
+      feed.recycle($0)
+    }
     target = made
     return made
   }

@@ -1,55 +1,7 @@
-public import ArgumentParser
 internal import Blocks
 internal import DiskImages
 public import Platform
 internal import Writing
-
-/// What can be written.
-public enum ImageType: String, CaseIterable, ExpressibleByArgument {
-  case fixed
-  case dynamic
-  case raw
-}
-
-/// How the image is to be.
-public struct ImagePlan {
-  public var type: ImageType
-  public var azure = false
-  public var blockByteCount: UInt32 = 2 << 20
-  /// The folder for a dynamic disk that goes into a pipe.
-  public var spool: String?
-
-  public init(type: ImageType) { self.type = type }
-
-  /// The size that a disk gets.
-  func size(for size: UInt64) -> UInt64 {
-    if azure { return AzureRules.size(for: size) }
-    return type == .raw ? size : (size + 511) / 512 * 512
-  }
-
-  /// Refuses sizes that the image cannot have.
-  func requirePossible(_ size: UInt64) throws(Failure) {
-    let (limit, name) =
-      switch (type, azure) {
-      case (.fixed, true): (AzureRules.mostSize, "a disk for Azure")
-      case (.fixed, false): (VHDLimits.fixedSize, "a fixed VHD")
-      case (.dynamic, _): (VHDLimits.dynamicSize, "a dynamic VHD")
-      case (.raw, _): (VolumeHeader.sizeLimit, "a raw disk")
-      }
-    guard size <= limit else {
-      throw Failure(
-        .impossible, "\(name) holds \(limit) bytes at most, the disk has \(size)",
-        hint: type == .dynamic ? "a fixed one holds more" : nil)
-    }
-    let blocks = size / UInt64(blockByteCount)
-    guard type != .dynamic || blocks < VHDLimits.entryCount else {
-      throw Failure(
-        .impossible, "a table of \(blocks) blocks is beyond the limit of \(VHDLimits.entryCount)",
-        hint: "--block-size with a larger size helps")
-    }
-    if type != .raw, size == 0 { throw Failure(.impossible, "an empty disk makes no VHD") }
-  }
-}
 
 /// Where an image goes: a file that gets its name when it is whole, or stdout.
 public final class ImageOutput {
@@ -107,48 +59,45 @@ public final class ImageOutput {
   /// Makes the target for a disk.
   ///
   /// - Parameters:
-  ///   - size: The disk's size in bytes.
+  ///   - size: The size that the disk gets, in bytes.
+  ///   - sectorSize: Bytes of the source's sectors.
   ///   - recycle: Takes back segments that were written.
   func target(
-    _ size: UInt64, recycle: @escaping Recycling
-  ) throws -> any DiskTarget {
-    do {
-      try plan.requirePossible(size)
-    } catch {
-      throw Failure(error.status, "\(name): \(error.message)", hint: error.hint)
-    }
-    return try naming(name) { try makeTarget(size, recycle) }
-  }
-
-  private func makeTarget(_ size: UInt64, _ recycle: @escaping Recycling) throws -> any DiskTarget {
-    let file = try openFile()
-    switch plan.type {
-    case .raw: return try straight(RawLayout(size: size), file, recycle)
-    case .fixed: return try straight(VHDFixedLayout(try footer(.fixed, size)), file, recycle)
-    case .dynamic:
-      let layout = try VHDDynamicBlocks(
-        try footer(.dynamic, size), blockByteCount: plan.blockByteCount)
-      return try blocks(layout, file, recycle)
+    _ size: UInt64, sectorSize: UInt32, recycle: @escaping Recycling
+  ) throws(Failure) -> any DiskTarget {
+    try naming(name) {
+      let file = path.map { Files.name(of: $0) } ?? "disk.\(plan.format.rawValue)"
+      let layout = try plan.layout(size, sectorSize: sectorSize, name: file)
+      guard let file = try openFile() else { return try pipeTarget(layout, recycle) }
+      return try fileTarget(layout, file, recycle)
     }
   }
 
-  private func straight(
-    _ layout: some StraightLayout, _ file: BulkFile?, _ recycle: @escaping Recycling
+  private func fileTarget(
+    _ layout: ImageLayout, _ file: BulkFile, _ recycle: @escaping Recycling
   ) throws -> any DiskTarget {
-    guard let file else { return try StraightPipe(.standardOutput, layout, recycle: recycle) }
-    return try StraightFile(file, layout, recycle: recycle)
+    switch layout {
+    case .straight(let layout): try StraightFile(file, layout, recycle: recycle)
+    case .blocks(let layout): BlockFile(file, layout, recycle: recycle)
+    case .packed(let layout, _): PackedTarget(RandomOutput(file), layout, recycle: recycle)
+    }
   }
 
-  private func blocks(
-    _ layout: some BlockLayout, _ file: BulkFile?, _ recycle: @escaping Recycling
+  private func pipeTarget(
+    _ layout: ImageLayout, _ recycle: @escaping Recycling
   ) throws -> any DiskTarget {
-    if let file { return BlockFile(file, layout, recycle: recycle) }
-    let folder = SpoolFile.folder(plan.spool)
-    spoolFolder = folder
-    let spool = try naming("spool file in \(folder)") { try SpoolFile.open(in: folder) }
-    return SpooledTarget(
-      .standardOutput, spool: spool,
-      BlockFile(BulkFile(spool, isCached: true), layout, recycle: recycle))
+    let output = FileDescriptor.standardOutput
+    switch layout {
+    case .straight(let layout): return try StraightPipe(output, layout, recycle: recycle)
+    case .packed(let layout, isOrdered: true):
+      return PackedTarget(OrderedOutput(output), layout, recycle: recycle)
+    case .blocks, .packed:
+      let folder = SpoolFile.folder(plan.spool)
+      spoolFolder = folder
+      let spool = try naming("spool file in \(folder)") { try SpoolFile.open(in: folder) }
+      let image = try fileTarget(layout, BulkFile(spool, isCached: true), recycle)
+      return SpooledTarget(output, spool: spool, image)
+    }
   }
 
   /// The file in which any place can be written; nil for a pipe.
@@ -174,10 +123,6 @@ public final class ImageOutput {
     let obeyed = try file.status().size == 4097
     try file.truncate(to: 0)
     return obeyed
-  }
-
-  private func footer(_ kind: VHDFooter.Kind, _ size: UInt64) throws -> VHDFooter {
-    VHDFooter(kind, size: size, created: Clock.now(), identifier: try Random.bytes(16))
   }
 
   /// Runs `body`, which writes the image; an error names the file that could not be written.

@@ -5,6 +5,44 @@ public import Reading
 
 /// How sources are read: the same options wherever a tool takes sources by name.
 public struct ReadingArguments: ParsableArguments {
+  @OptionGroup
+  public var common: CommonReadingArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "The format that the sources are in, instead of looking for it: "
+        + ReadOptions.formats.joined(separator: ", ") + ".", valueName: "format"),
+    completion: .list(ReadOptions.formats))
+  public var format: String?
+
+  public init() {}
+
+  /// The options in the words of the library.
+  public func options() throws(Failure) -> ReadOptions { try common.options(format: format) }
+}
+
+/// The same where `--format` is that of what is made.
+public struct ReadingArgumentsOfMaker: ParsableArguments {
+  @OptionGroup
+  public var common: CommonReadingArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "The format that the sources are in, instead of looking for it: "
+        + ReadOptions.formats.joined(separator: ", ") + ".", valueName: "format"),
+    completion: .list(ReadOptions.formats))
+  public var sourceFormat: String?
+
+  public init() {}
+
+  /// The options in the words of the library.
+  public func options() throws(Failure) -> ReadOptions {
+    try common.options(format: sourceFormat)
+  }
+}
+
+/// How sources are read, in whatever format.
+public struct CommonReadingArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "What is not read although it is there: swap (the content of Linux swap areas), zero or none.",
@@ -15,13 +53,6 @@ public struct ReadingArguments: ParsableArguments {
 
   @Flag(help: "Go on at unreadable sectors and mark them as bad; ends in status 3.")
   public var salvage = false
-
-  @Option(
-    help: ArgumentHelp(
-      "The format that the sources are in, instead of looking for it: "
-        + ReadOptions.formats.joined(separator: ", ") + ".", valueName: "format"),
-    completion: .list(ReadOptions.formats))
-  public var format: String?
 
   @Option(
     help: ArgumentHelp(
@@ -44,7 +75,7 @@ public struct ReadingArguments: ParsableArguments {
   public init() {}
 
   /// The options in the words of the library.
-  public func options() throws(Failure) -> ReadOptions {
+  func options(format: String?) throws(Failure) -> ReadOptions {
     var options = ReadOptions()
     options.skip = try kinds()
     options.salvage = salvage

@@ -36,10 +36,23 @@ public final class BlockFile: DiskTarget {
       let block = position / size
       let inner = position % size
       let count = Int(min(UInt64(piece.bytes.upperBound - start), size - inner))
-      placed.append(.init(start..<start + count, at: try dataOffset(block) + inner))
+      append(start..<start + count, at: try dataOffset(block) + inner, to: &placed)
       start += count
       position += UInt64(count)
     }
+  }
+
+  /// Appends a piece, joined to the last one where they lie side by side: blocks may be small.
+  private func append(
+    _ bytes: Range<Int>, at place: UInt64, to placed: inout [SegmentWriter.Piece]
+  ) {
+    if let last = placed.last, last.bytes.upperBound == bytes.lowerBound,
+      last.place + UInt64(last.bytes.count) == place
+    {
+      placed.removeLast()
+      return placed.append(.init(last.bytes.lowerBound..<bytes.upperBound, at: last.place))
+    }
+    placed.append(.init(bytes, at: place))
   }
 
   /// Where a block's data starts in the file; gives it a place when it has none.

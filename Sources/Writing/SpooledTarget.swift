@@ -44,7 +44,7 @@ public final class SpooledTarget: DiskTarget {
         position += UInt64(count)
       }
     }
-    try pipe.fill(to: size)
+    try pipe.finish(byteCount: size)
   }
 
   public func close() { image.close() }
@@ -63,7 +63,7 @@ public enum SpoolFile {
   /// - Returns: The open file.
   /// - Throws: When the folder does not take it.
   public static func open(in folder: String) throws(SystemError) -> FileDescriptor {
-    let path = "\(folder)/vhd-\(Hex.text(try Random.bytes(8))).spool"
+    let path = "\(folder)/vpipe-\(Hex.text(try Random.bytes(8))).spool"
     let file = try FileDescriptor(path, .create, permissions: 0o600)
     try Files.remove(path)
     return file

@@ -69,7 +69,7 @@ public final class StraightPipe: DiskTarget {
 
   public func finish() throws {
     try layout.writeEnd { [pipe] in try pipe.write($0.span, at: $1) }
-    try pipe.fill(to: layout.byteCount)
+    try pipe.finish(byteCount: layout.byteCount)
   }
 
   public func close() {}

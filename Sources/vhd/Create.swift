@@ -10,7 +10,7 @@ internal import ToolSupport
 /// `vhd create`: a stream, or sources by name, become an image.
 struct Create: Tool {
   static let configuration = CommandConfiguration(
-    abstract: "Make a VHD of a disk that comes as a stream.",
+    abstract: "Make a VHD, or another image, of a disk that comes as a stream.",
     discussion: "Without SOURCE the stream is read from stdin.")
 
   @Argument(help: "Disks and images to read instead of stdin.", completion: .file())
@@ -32,7 +32,7 @@ struct Create: Tool {
   var size: String?
 
   @OptionGroup
-  var reading: ReadingArguments
+  var reading: ReadingArgumentsOfMaker
 
   mutating func validate() throws {
     if rawInput != (size != nil) { throw ValidationError("--raw-input and --size belong together") }
@@ -41,18 +41,16 @@ struct Create: Tool {
     if let size, ByteSize.parse(size) == nil {
       throw ValidationError("--size: '\(size)' is no size")
     }
-    if image.type == .raw { throw ValidationError("--type: raw is what vhd convert can make") }
   }
 
   func run() throws {
-    try FileEnding.requirePossible(output)
-    let plan = try image.plan(.fixed)
+    let plan = try image.diskPlan(output)
     let destination = try ImageOutput(output, force: image.force, plan)
     let feed = try openFeed(destination)
     let name = sources.isEmpty ? "stdin" : "sources"
     try DiskCopy(Expansion(feed), named: name, disk: disk, plan, to: destination, image.output)
       .run()
-    try image.report(output, destination)
+    try image.report(output)
   }
 
   private func openFeed(_ destination: ImageOutput) throws -> any VolumeFeed {
@@ -71,64 +69,19 @@ struct Create: Tool {
   }
 }
 
-/// What create and convert have in common.
-struct ImageArguments: ParsableArguments {
-  @Option(help: "fixed, dynamic or, for convert, raw; fixed unless said otherwise.")
-  var type: ImageType?
-
-  @Flag(help: "Make it fit for Azure: fixed, grown to whole MiB, with its partition table's end.")
-  var azure = false
-
-  @Option(
-    help: ArgumentHelp("The size of a dynamic disk's blocks (2M).", valueName: "bytes"),
-    completion: .list(["64K", "512K", "2M", "16M"]))
-  var blockSize: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Where a dynamic disk is built that goes into a pipe ($TMPDIR).", valueName: "folder"),
-    completion: .directory)
-  var spool: String?
-
-  @Flag(help: "Replace the output when it is there already.")
-  var force = false
-
-  @Flag(help: "Print what was made, and errors, as JSON.")
-  var json = false
-
-  @OptionGroup
-  var output: OutputOptions
-
-  func validate() throws {
-    if azure, let type, type != .fixed {
-      throw ValidationError("--azure makes a fixed disk, not a \(type.rawValue) one")
+extension ImageArguments {
+  /// The plan for an image of one disk.
+  func diskPlan(_ path: String) throws(Failure) -> ImagePlan {
+    let plan = try plan(path)
+    guard plan.format != .ova else {
+      throw Failure(
+        .usage, "an OVA is made of a machine's disks", hint: "vrestore export makes it of a point")
     }
-    if blockSize != nil {
-      if type != .dynamic { throw ValidationError("--block-size belongs to --type dynamic") }
-      guard blockByteCount != nil else {
-        throw ValidationError("--block-size takes a power of two from 64K to 256M")
-      }
-    }
-  }
-
-  private var blockByteCount: UInt32? {
-    guard let blockSize else { return 2 << 20 }
-    guard let size = ByteSize.parse(blockSize), size & (size &- 1) == 0,
-      size >= 64 << 10, size <= VHDLimits.blockByteCount
-    else { return nil }
-    return UInt32(size)
-  }
-
-  func plan(_ usual: ImageType) throws(Failure) -> ImagePlan {
-    var plan = ImagePlan(type: azure ? .fixed : type ?? usual)
-    plan.azure = azure
-    plan.blockByteCount = blockByteCount ?? 2 << 20
-    plan.spool = spool
     return plan
   }
 
   /// Describes what was made, when that was asked for and stdout does not hold the image.
-  func report(_ path: String, _ destination: ImageOutput) throws {
+  func report(_ path: String) throws {
     guard json, path != "-" else { return }
     try Console.result(json: try naming(path) { try ImageReport(path) })
   }

@@ -35,6 +35,29 @@ for left in 0 10 64 200 1000000 $((whole - 100)) $((whole - 1)); do
   done
 done
 
+# The other formats: nothing that can be read as a disk, and a raw one that is too short.
+for left in 64 1000000 $((whole - 1)); do
+  head -c "$left" stream >broken
+  for way in vhdx 'vhdx --type dynamic' vmdk qcow2 'qcow2 --compress zstd' raw; do
+    # shellcheck disable=SC2086
+    fails 4 vhd create --format $way -o disk.image <broken
+    absent disk.image
+    is "$(find . -name '*.partial' -o -name '*.spool')" ''
+    {
+      status=0
+      # shellcheck disable=SC2086
+      vhd create --format $way <broken 2>stderr || status=$?
+      echo "$status" >status
+    } | cat >piped
+    is "$(cat status)" 4
+    case $way in
+      raw) [ "$(size piped)" -lt "$(size disk.raw)" ] ;;
+      vhdx | vmdk) [ "$(size piped)" = 0 ] || fails 65 vread --raw piped ;;
+      *) is "$(size piped)" 0 ;;
+    esac
+  done
+done
+
 # Damage in the middle, and something behind the seal.
 cp stream flipped
 flip flipped 1000000

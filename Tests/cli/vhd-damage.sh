@@ -42,7 +42,7 @@ for type in fixed dynamic; do
       *) fail "$type: byte $place with mask $mask is not found: status $status" ;;
     esac
     status=0
-    vhd convert changed.vhd - --type raw >back.raw 2>errors || status=$?
+    vhd convert changed.vhd - --format raw >back.raw 2>errors || status=$?
     # A fixed disk without its signature is a raw one; a table has no checksum, so only check can tell.
     if [ $status = 0 ] && ! cmp -s back.raw disk.raw; then
       case $type in

@@ -45,6 +45,11 @@ says 'missing/disk.vhd: '
 : >empty.raw
 fails 63 vhd convert empty.raw empty.vhd
 says 'empty.vhd: an empty disk makes no VHD'
+for format in vhdx vmdk qcow2; do
+  fails 63 vhd convert empty.raw empty.$format
+  says "empty.$format: an empty disk makes no"
+  absent empty.$format
+done
 vhd convert empty.raw empty.img
 is "$(size empty.img)" 0
 truncate -s $((2041 << 30)) large.raw
@@ -63,10 +68,23 @@ fails 64 vhd create --type raw -o x.vhd <stream
 fails 64 vhd create --type fixed --block-size 2M -o x.vhd <stream
 fails 64 vhd create --type dynamic --block-size 3M -o x.vhd <stream
 fails 64 vhd create --type dynamic --block-size 512 -o x.vhd <stream
+fails 64 vhd create --azure --format vhdx -o x.vhdx <stream
+fails 64 vhd create --azure -o x.vhdx <stream
+fails 64 vhd create --type dynamic --format qcow2 -o x.vhd <stream
+fails 64 vhd create --type dynamic -o x.qcow2 <stream
+says '--type belongs to a VHD or VHDX, not to a qcow2'
+fails 64 vhd create --sector-size 4096 -o x.vhd <stream
+fails 64 vhd create --sector-size 1024 -o x.vhdx <stream
+fails 64 vhd create --block-size 64K -o x.vhdx <stream
+says 'not a power of two from 1.00 MiB to 256 MiB'
+fails 64 vhd create --compress zstd -o x.vhdx <stream
+fails 64 vhd create --compress gzip -o x.qcow2 <stream
+fails 64 vhd create --format ova -o x.ova <stream
+says 'hint: vrestore export makes it of a point'
 fails 64 vhd convert disk.raw
 fails 2 vhd create missing.raw -o x.vhd
 says 'missing.raw: '
-absent x.vhd
+absent x.vhd x.vhdx x.qcow2 x.ova
 
 if command -v script >/dev/null; then
   status=0

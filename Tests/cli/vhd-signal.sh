@@ -6,9 +6,10 @@
 yes 'what is cut short is no disk' | head -c 100M >disk.raw
 vread disk.raw >stream
 for signal in INT TERM HUP; do
-  for type in fixed dynamic; do
+  for way in '--type fixed' '--type dynamic' '--format vmdk' '--format vhdx' '--format qcow2 --compress zstd'; do
     mkfifo pipe
-    env --default-signal=INT vhd create --type "$type" <pipe >out.vhd 2>stderr &
+    # shellcheck disable=SC2086
+    env --default-signal=INT vhd create $way <pipe >out.vhd 2>stderr &
     pid=$!
     exec 9>pipe
     head -c 60000000 stream >&9

@@ -23,7 +23,7 @@ refused 65 '# Disk DescriptorFile' 'disk.raw: VMDK descriptor at byte 0'
 qemu-img create -q -f qcow2 inner.qcow2 1M
 cp inner.qcow2 two.vhd
 truncate -s 2M two.vhd
-vhd convert two.vhd twice.vhd --format raw --type fixed
+vhd convert two.vhd twice.vhd --source-format raw --type fixed
 fails 64 vread twice.vhd
 says 'looks like vhd and like qcow2' '--format'
 vread --raw --format vhd twice.vhd | cmp - two.vhd

@@ -10,7 +10,7 @@ internal import Bytes
 struct VHDXMetadata: Sendable {
   static let tableByteCount = 64 << 10
   private static let countLimit: UInt16 = 2047
-  private static let isRequired: UInt32 = 4
+  static let isRequired: UInt32 = 4
 
   private(set) var blockByteCount: UInt64 = 0
   /// Whether all blocks stay allocated: what makes a VHDX a fixed one.

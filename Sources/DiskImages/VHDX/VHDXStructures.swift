@@ -123,6 +123,15 @@ enum VHDXChecksum {
     }
   }
 
+  /// `bytes` with their checksum in its place.
+  static func sealed(_ bytes: [UInt8]) -> [UInt8] {
+    var builder = ByteBuilder(.little)
+    builder.u32(checksum(of: bytes))
+    var sealed = bytes
+    sealed.replaceSubrange(4..<8, with: builder.bytes)
+    return sealed
+  }
+
   /// What bytes 4 to 7 must hold.
   static func checksum(of bytes: [UInt8]) -> UInt32 {
     var running = RunningCRC32(.castagnoli)

@@ -1,0 +1,59 @@
+#!/bin/sh
+# A qcow2 of ours, plain and compressed, into files and pipes, passes qemu-img check, and qemu finds the disk in it.
+. "$(dirname "$0")/../cli/functions.sh"
+
+requires qemu-img qemu-io
+
+# judged DISK IMAGE: others find the disk in the image, and the image sound; it can be written to.
+judged() {
+  qemu-img check "$2" >checked
+  grep -q '^No errors' checked
+  qemu-img compare -q -f qcow2 -F raw "$2" "$1"
+  vread --raw "$2" | cmp -n "$(size "$1")" - "$1"
+}
+
+# tried DISK [OPTION...]: in a file, in a pipe and in the file behind stdout.
+tried() {
+  disk=$1
+  shift
+  echo "* $disk $*"
+  works vhd convert "$disk" image.qcow2 --force "$@"
+  judged "$disk" image.qcow2
+  vread "$disk" | vhd create --format qcow2 --spool . "$@" | cat >pipe.qcow2
+  judged "$disk" pipe.qcow2
+  vhd convert "$disk" - --format qcow2 "$@" >place.qcow2
+  judged "$disk" place.qcow2
+}
+
+cp --sparse=always "$(make_disk 192M 16M)" disk.raw
+chmod u+w disk.raw
+truncate -s 314574336 disk.raw
+noise 1536 8 | put_at disk.raw 314572800
+for way in '' '--compress zstd' '--compress deflate'; do
+  # shellcheck disable=SC2086
+  tried disk.raw $way
+  # qemu goes on with it.
+  qemu-io -f qcow2 -c 'write -P 7 100M 1M' -c 'write -z 0 64K' image.qcow2 >/dev/null
+  qemu-img check -q image.qcow2
+done
+is "$(qemu-img info pipe.qcow2 | grep -c 'compression type: zlib')" 1
+
+# What does not compress, what is all zero, and a size that is no multiple of a sector.
+noise 3000001 >noise.raw
+truncate -s 40M zero.raw
+printf x >one.raw
+for name in noise zero one; do
+  for way in '' '--compress zstd' '--compress deflate'; do
+    # shellcheck disable=SC2086
+    works vhd convert $name.raw image.qcow2 --force $way
+    judged $name.raw image.qcow2
+  done
+done
+
+# More than 2 GiB in the file, where a second cluster of counts begins; written often enough to share tables.
+if [ "${VPIPE_ALL:-0}" = 1 ]; then
+  noise 64M >piece
+  for _ in $(seq 36); do cat piece; done >large.raw
+  tried large.raw
+  tried large.raw --compress zstd
+fi
