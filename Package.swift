@@ -99,7 +99,7 @@ let package = Package(
     tool(
       "vrestore",
       [
-        "Bytes", "Platform", "Blocks", "Streams", "Reading", "Writing", "Repositories",
+        "Bytes", "Platform", "Codecs", "Blocks", "Streams", "Reading", "Writing", "Repositories",
         "ToolSupport",
       ]),
 
@@ -129,8 +129,10 @@ let package = Package(
         "Repositories", "TestSupport",
       ]),
 
-    tests("DiskImagesTests", ["Bytes", "Platform", "Blocks", "Codecs", "DiskImages", "TestSupport"]),
+    tests(
+      "DiskImagesTests", ["Bytes", "Platform", "Blocks", "Codecs", "DiskImages", "TestSupport"]),
     tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),
+    tests("WritingTests", ["Bytes", "Codecs", "Writing"]),
     tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),
   ]
 )

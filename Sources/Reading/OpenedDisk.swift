@@ -58,7 +58,7 @@ struct OpenedDisk {
     }
     let format: any DiskFormat.Type
     do {
-      format = try recognize(file)
+      format = try recognize(file, options.formatOption)
     } catch let error as SourceError where options.salvage {
       return (
         RawImage.self, "taken as raw, as what would tell the format could not be read: \(error)"
@@ -68,13 +68,16 @@ struct OpenedDisk {
       // Whoever uses a raw device as a disk could write another format's magic onto it.
       throw ReadingError.request(
         "\(file.path): a device whose content looks like \(format.name)",
-        hint: "--format \(format.name) or --format raw says which it is")
+        hint:
+          "\(options.formatOption) \(format.name) or \(options.formatOption) raw says which it is"
+      )
     }
     let isDoubtful = format.name != RawImage.name && isRawName(file.path)
     return (
       format,
       isDoubtful
-        ? "taken as \(format.name), which its content looks like; --format raw takes it as it is"
+        ? "taken as \(format.name), which its content looks like; "
+          + "\(options.formatOption) raw takes it as it is"
         : nil
     )
   }
@@ -92,9 +95,20 @@ struct OpenedDisk {
   }
 
   /// Finds the format by magics.
-  private static func recognize(_ file: InputFile) throws -> any DiskFormat.Type {
+  ///
+  /// - Parameter option: What tells it instead.
+  private static func recognize(
+    _ file: InputFile, _ option: String
+  ) throws -> any DiskFormat.Type {
     let path = file.path
-    let format = try DiskFormats.recognize(file)
+    let format: any DiskFormat.Type
+    do {
+      format = try DiskFormats.recognize(file)
+    } catch let error as FormatError {
+      guard case .ambiguous(let text, _) = error.reason else { throw error }
+      throw FormatError(
+        error.structure, at: error.offset, .ambiguous(text, hint: "\(option) says which it is"))
+    }
     let head = try file.bytes(Int(min(file.size, 512)), at: 0) ?? []
     if SavedStream.begins(head) {
       throw ReadingError.request(
@@ -103,7 +117,7 @@ struct OpenedDisk {
     if format.name == RawImage.name, let other = ForeignMagic.format(of: head) {
       throw ReadingError.unsupported(
         source: path, "looks like \(other), which cannot be read yet",
-        hint: "--format raw takes the bytes as they are")
+        hint: "\(option) raw takes the bytes as they are")
     }
     return format
   }

@@ -9,6 +9,8 @@ public struct ReadOptions: Sendable {
   public var salvage = false
   /// The format that sources are in; nil looks for each one's magic.
   public var format: String?
+  /// The option that gives that format, for messages.
+  public var formatOption = "--format"
   /// Folders in which files may lie that images refer to, besides each image's own.
   public var references: [String] = []
   /// The snapshot to read of each source; nil for its present state.

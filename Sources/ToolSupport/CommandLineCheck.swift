@@ -18,9 +18,11 @@ struct CommandLineCheck {
 
   private var names: [String] { commands.map { $0._commandName } }
 
-  /// The command that the first argument names; the tool itself when it has none.
+  /// The command that the first argument names, else the one that is meant without a name; the tool
+  /// itself when it has none.
   private var command: any ParsableCommand.Type {
-    commands.first { $0._commandName == arguments.first } ?? tool
+    commands.first { $0._commandName == arguments.first }
+      ?? tool.configuration.defaultSubcommand ?? tool
   }
 
   /// `vstore put --help`, or `vread --help`.
@@ -31,7 +33,7 @@ struct CommandLineCheck {
 
   /// Refuses a command line without a command, where there must be one.
   func requireCommand() throws(Failure) {
-    guard !commands.isEmpty else { return }
+    guard !commands.isEmpty, tool.configuration.defaultSubcommand == nil else { return }
     guard let first = arguments.first else {
       throw Failure(
         .usage, "no command was named", hint: "\(Console.toolName) --help lists them")

@@ -11,7 +11,7 @@ public final class DiskCopy {
   private let source: String
   private let disk: String?
   private let plan: ImagePlan
-  private let output: ImageOutput
+  private let output: any DiskOutput
   private let options: OutputOptions
   private let progress: Progress
 
@@ -30,11 +30,12 @@ public final class DiskCopy {
   ///   - plan: How the image is to be.
   ///   - output: Where it goes.
   ///   - options: What to say.
+  ///   - workers: How many threads load.
   public init(
     _ feed: any VolumeFeed, named source: String, disk: String?, _ plan: ImagePlan,
-    to output: ImageOutput, _ options: OutputOptions
+    to output: any DiskOutput, _ options: OutputOptions, workers: Int = 2
   ) {
-    self.feed = LoadAhead(feed, workers: 2, window: 6)
+    self.feed = LoadAhead(feed, workers: workers, window: 6)
     self.source = source
     self.disk = disk
     self.plan = plan
@@ -47,6 +48,12 @@ public final class DiskCopy {
   ///
   /// - Throws: After the image is complete, when some of the source could not be read.
   public func run() throws {
+    try copy()
+    try tellMissing()
+  }
+
+  /// The same without telling what could not be read.
+  public func copy() throws {
     defer {
       feed.close()
       progress.finish()
@@ -66,10 +73,10 @@ public final class DiskCopy {
       output.discard()
       throw error
     }
-    try tellMissing()
   }
 
-  private func tellMissing() throws(Failure) {
+  /// Tells what could not be read of the source.
+  public func tellMissing() throws(Failure) {
     var missing = feed.missing
     if missing.isEmpty, badByteCount > 0 {
       missing = ["\(badByteCount) bytes could not be read when the disk was saved"]

@@ -6,8 +6,8 @@ internal import DiskImages
 public struct ImageArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "vhd, vhdx, vmdk (for streams, as ESXi imports it), qcow2 or raw; else as the file's name "
-        + "ends, else vhd.", valueName: "format"))
+      "What is made: vhd, vhdx, vmdk (streamOptimized, for ESXi), qcow2, raw or, by vrestore, ova; "
+        + "else what the file's name ends in.", valueName: "format"))
   public var format: ImageFormat?
 
   @Option(help: "Of a vhd or vhdx: fixed or dynamic; fixed unless said otherwise.")
@@ -53,8 +53,9 @@ public struct ImageArguments: ParsableArguments {
 
   /// The plan for an image of that name, `-` for stdout.
   ///
+  /// - Parameter usual: The format where nothing tells another one; nil if that is an error.
   /// - Throws: Where options contradict each other, or the name.
-  public func plan(_ path: String) throws(Failure) -> ImagePlan {
+  public func plan(_ path: String, usual: ImageFormat?) throws(Failure) -> ImagePlan {
     // Who asks for a type asks for a VHD, if the name does not say VHDX.
     var promised = try FileEnding.format(of: path, asked: format)
     if format == nil, promised == .raw, type != nil || azure {
@@ -63,7 +64,11 @@ public struct ImageArguments: ParsableArguments {
       }
       promised = .vhd
     }
-    var plan = ImagePlan(promised ?? .vhd)
+    guard let format = promised ?? usual else {
+      let names = ImageFormat.allCases.map(\.rawValue).joined(separator: ", ")
+      throw Failure(.usage, "no format is named", hint: "--format takes one of \(names)")
+    }
+    var plan = ImagePlan(format)
     plan.type = type ?? .fixed
     plan.azure = azure
     plan.spool = spool

@@ -1,10 +1,34 @@
-internal import Blocks
+public import Blocks
+public import Codecs
 internal import DiskImages
 public import Platform
-internal import Writing
+public import Writing
+
+/// Where the image of one disk goes.
+public protocol DiskOutput: AnyObject {
+  /// The name for messages.
+  var name: String { get }
+  /// Whether the image goes to stdout.
+  var isStandardOutput: Bool { get }
+  /// Makes the target for a disk.
+  ///
+  /// - Parameters:
+  ///   - size: The size that the disk gets, in bytes.
+  ///   - sectorSize: Bytes of the source's sectors.
+  ///   - recycle: Takes back segments that were written.
+  func target(
+    _ size: UInt64, sectorSize: UInt32, recycle: @escaping Recycling
+  ) throws(Failure) -> any DiskTarget
+  /// Runs `body`, which writes the image; an error names the file that could not be written.
+  func writing(_ body: () throws -> Void) throws(Failure)
+  /// Makes the finished image one that counts.
+  func commit() throws(Failure)
+  /// Removes what was written so far, as far as it can be.
+  func discard()
+}
 
 /// Where an image goes: a file that gets its name when it is whole, or stdout.
-public final class ImageOutput {
+public final class ImageOutput: DiskOutput {
   /// The name for messages.
   public let name: String
   private let path: String?
@@ -45,8 +69,7 @@ public final class ImageOutput {
     }
   }
 
-  /// Whether the image goes to stdout.
-  var isStandardOutput: Bool { path == nil }
+  public var isStandardOutput: Bool { path == nil }
 
   /// What is there now under the output's name.
   public func status() throws(Failure) -> FileStatus? {
@@ -56,13 +79,7 @@ public final class ImageOutput {
     }
   }
 
-  /// Makes the target for a disk.
-  ///
-  /// - Parameters:
-  ///   - size: The size that the disk gets, in bytes.
-  ///   - sectorSize: Bytes of the source's sectors.
-  ///   - recycle: Takes back segments that were written.
-  func target(
+  public func target(
     _ size: UInt64, sectorSize: UInt32, recycle: @escaping Recycling
   ) throws(Failure) -> any DiskTarget {
     try naming(name) {
@@ -92,11 +109,34 @@ public final class ImageOutput {
     case .packed(let layout, isOrdered: true):
       return PackedTarget(OrderedOutput(output), layout, recycle: recycle)
     case .blocks, .packed:
-      let folder = SpoolFile.folder(plan.spool)
-      spoolFolder = folder
-      let spool = try naming("spool file in \(folder)") { try SpoolFile.open(in: folder) }
+      let spool = try openSpool()
       let image = try fileTarget(layout, BulkFile(spool, isCached: true), recycle)
       return SpooledTarget(output, spool: spool, image)
+    }
+  }
+
+  private func openSpool() throws(Failure) -> FileDescriptor {
+    let folder = SpoolFile.folder(plan.spool)
+    spoolFolder = folder
+    return try naming("spool file in \(folder)") { try SpoolFile.open(in: folder) }
+  }
+
+  /// Makes an OVA of several disks.
+  ///
+  /// - Parameters:
+  ///   - name: The machine's name.
+  ///   - disks: What is known of the disks.
+  ///   - kind: Of the manifest's digests.
+  public func archive(
+    _ name: String, _ disks: [VolumeHeader], _ kind: MessageDigest.Kind
+  ) throws(Failure) -> OVAOutput {
+    try naming(self.name) {
+      let sizes = disks.map { plan.size(for: $0) }
+      let file = try openFile()
+      let spool = file == nil ? try openSpool() : nil
+      let target = RandomOutput(file ?? BulkFile(spool ?? .standardOutput, isCached: true))
+      let archive = try OVAFile(target, name: name, sizes: sizes, kind, changed: Clock.now())
+      return OVAOutput(archive, to: self, spool: spool)
     }
   }
 
@@ -125,8 +165,7 @@ public final class ImageOutput {
     return obeyed
   }
 
-  /// Runs `body`, which writes the image; an error names the file that could not be written.
-  func writing(_ body: () throws -> Void) throws(Failure) {
+  public func writing(_ body: () throws -> Void) throws(Failure) {
     do {
       try body()
     } catch {
@@ -145,7 +184,7 @@ public final class ImageOutput {
   }
 
   /// Gives the finished image its name.
-  func commit() throws(Failure) {
+  public func commit() throws(Failure) {
     guard let atomic else {
       if inPlace { FileDescriptor.keepOnDeath() }
       return
@@ -154,8 +193,7 @@ public final class ImageOutput {
     self.atomic = nil
   }
 
-  /// Removes what was written so far, as far as it can be.
-  func discard() {
+  public func discard() {
     atomic?.discard()
     atomic = nil
     // A file of stdout's has its name already; at least it must not look like an image.

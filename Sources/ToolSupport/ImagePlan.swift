@@ -117,7 +117,7 @@ public struct ImagePlan {
         ? .straight(VHDXFixedLayout(shape)) : .blocks(VHDXDynamicBlocks(shape))
     case (.vmdk, _):
       return .packed(
-        try VMDKStream(size: size, name: name, identifier: try Random.bytes(16)), isOrdered: true)
+        try VMDKPacked(size: size, name: name, identifier: try Random.bytes(16)), isOrdered: true)
     case (.qcow2, _):
       guard let packing else { return .blocks(try QCOW2Blocks(size: size)) }
       return .packed(try QCOW2Packed(size: size, packing), isOrdered: false)

@@ -37,7 +37,9 @@ public struct ReadingArgumentsOfMaker: ParsableArguments {
 
   /// The options in the words of the library.
   public func options() throws(Failure) -> ReadOptions {
-    try common.options(format: sourceFormat)
+    var options = try common.options(format: sourceFormat)
+    options.formatOption = "--source-format"
+    return options
   }
 }
 

@@ -12,6 +12,8 @@ public final class PackedTarget: DiskTarget {
   private let recycle: Recycling
   private var idle: [Buffer] = []
   private var hasStarted = false
+  /// How many bytes of the disk were given.
+  private(set) var dataByteCount: UInt64 = 0
 
   /// - Parameters:
   ///   - output: Where the image goes; one that takes bytes in order only, if the layout is such.
@@ -33,6 +35,7 @@ public final class PackedTarget: DiskTarget {
 
   public func write(_ segment: Segment, _ pieces: [SegmentWriter.Piece]) throws {
     if pieces.isEmpty { return recycle(segment) }
+    dataByteCount += pieces.reduce(0) { $0 + UInt64($1.bytes.count) }
     while !workers.hasRoom { try take() }
     let grain = layout.grainByteCount
     precondition(Segment.byteCount % grain == 0)

@@ -28,23 +28,7 @@ public final class SpooledTarget: DiskTarget {
 
   public func finish() throws {
     try image.finish()
-    let size = try spool.status().size
-    let pipe = OrderedOutput(output)
-    let buffer = Buffer(count: 1 << 20)
-    var position: UInt64 = 0
-    while let data = try spool.nextData(at: position, size: size) {
-      position = data.lowerBound
-      while position < data.upperBound {
-        let count = Int(min(UInt64(buffer.count), data.upperBound - position))
-        var target = buffer.mutableSpan(0..<count)
-        guard try spool.read(into: &target, at: position) == count else {
-          throw SystemError("read of the spool file", code: 5)
-        }
-        try pipe.write(buffer.span(0..<count), at: position)
-        position += UInt64(count)
-      }
-    }
-    try pipe.finish(byteCount: size)
+    try SpoolFile.copy(spool, to: output)
   }
 
   public func close() { image.close() }
@@ -67,5 +51,26 @@ public enum SpoolFile {
     let file = try FileDescriptor(path, .create, permissions: 0o600)
     try Files.remove(path)
     return file
+  }
+
+  /// Copies all of a spool file into a pipe.
+  public static func copy(_ spool: FileDescriptor, to output: FileDescriptor) throws {
+    let size = try spool.status().size
+    let pipe = OrderedOutput(output)
+    let buffer = Buffer(count: 1 << 20)
+    var position: UInt64 = 0
+    while let data = try spool.nextData(at: position, size: size) {
+      position = data.lowerBound
+      while position < data.upperBound {
+        let count = Int(min(UInt64(buffer.count), data.upperBound - position))
+        var target = buffer.mutableSpan(0..<count)
+        guard try spool.read(into: &target, at: position) == count else {
+          throw SystemError("read of the spool file", code: 5)
+        }
+        try pipe.write(buffer.span(0..<count), at: position)
+        position += UInt64(count)
+      }
+    }
+    try pipe.finish(byteCount: size)
   }
 }

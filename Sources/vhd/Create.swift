@@ -72,7 +72,7 @@ struct Create: Tool {
 extension ImageArguments {
   /// The plan for an image of one disk.
   func diskPlan(_ path: String) throws(Failure) -> ImagePlan {
-    let plan = try plan(path)
+    let plan = try plan(path, usual: .vhd)
     guard plan.format != .ova else {
       throw Failure(
         .usage, "an OVA is made of a machine's disks", hint: "vrestore export makes it of a point")

@@ -168,7 +168,7 @@ struct LayoutTests {
     blocks[size >> 16] = text
     let name = "a \"strange\" name"
     let file = try packed(
-      VMDKStream(size: size, name: name, identifier: Array(LayoutTests.random[0..<16])), blocks)
+      VMDKPacked(size: size, name: name, identifier: Array(LayoutTests.random[0..<16])), blocks)
     #expect(file.isOrdered)
     #expect(file.bytes.suffix(512).allSatisfy { $0 == 0 })
     try expect(VMDKImage(opening: MemorySource(file.bytes)), size, blocks)
@@ -177,7 +177,7 @@ struct LayoutTests {
   @Test func `limits of formats are told`() {
     #expect(throws: LayoutError.self) { _ = try QCOW2Blocks(size: 3 << 50) }
     #expect(throws: LayoutError.self) {
-      _ = try VMDKStream(
+      _ = try VMDKPacked(
         size: 65 << 40, name: "x", identifier: Array(LayoutTests.random[0..<16]))
     }
   }

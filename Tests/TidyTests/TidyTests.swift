@@ -39,7 +39,7 @@ struct TidyTests {
     ("vchunk", below7.union(["Chunking", "Reading", "Repositories"])),
     ("vdedup", below7.union(["Codecs", "Reading", "Repositories"])),
     ("vstore", below7.union(["Codecs", "Chunking", "Streams", "Reading", "Repositories"])),
-    ("vrestore", below7.union(["Streams", "Reading", "Writing", "Repositories"])),
+    ("vrestore", below7.union(["Codecs", "Streams", "Reading", "Writing", "Repositories"])),
     (
       "vhd",
       below7.union([

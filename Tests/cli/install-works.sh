@@ -72,14 +72,17 @@ echo web01.base | completes vrestore -o we
 here | completes vrestore -o ''
 here | completes vread ''
 here | completes vstore put -r REPO --name a ''
-for tool in vchunk vdedup vrestore; do
+for tool in vchunk vdedup; do
   if offers $tool '' | grep -qx 'help *'; then fail "$tool has no commands"; fi
 done
-completes vrestore h </dev/null
+echo help | completes vrestore h
+echo web01.base | completes vrestore restore -o we
+echo --target-is-zero | completes vrestore -r REPO --ta
 printf '%s\n' zero swap none | completes vstore put --skip ''
 printf '%s\n' qcow2 qed raw vdi vhd vhdx vmdk | completes vread --format ''
 printf '%s\n' aligned fixed rolling | completes vchunk --mode ''
-printf '%s\n' fixed dynamic raw | completes vhd create --type ''
+printf '%s\n' fixed dynamic | completes vhd create --type ''
+printf '%s\n' vhd vhdx vmdk qcow2 raw ova | completes vrestore export --format ''
 offers vdedup --compress 'z' | grep -qx 'zstd *'
 offers vstore 'h' | grep -qx 'help *'
 if grep -r 'Show subcommand' usr/share/zsh/site-functions/_vread usr/share/fish/*/vread.fish; then

@@ -21,7 +21,7 @@ def help_of(*command):
         elif section == "OPTIONS" and re.match(r"  -", line):
             column = re.split(r"\s{2,}", line.strip())[0]
             options.append(set(re.findall(r"(?:(?<=\s)|^)(--?\w[\w-]*)", column)))
-        elif section == "SUBCOMMANDS" and (found := re.match(r"  ([a-z][\w-]*)(?:\s\s|$)", line)):
+        elif section == "SUBCOMMANDS" and (found := re.match(r"  ([a-z][\w-]*)(?: \(default\))?(?:\s\s|$)", line)):
             commands.append(found[1])
     assert options, text
     return options, commands

@@ -10,7 +10,7 @@ internal import Bytes
 ///
 /// As VMware's own writer: version 3, no second directory, the disk behind an LSI Logic adapter.
 /// VMware Virtual Disk Format 5.0, "Stream-Optimized Compressed Sparse Extents"; open-vmdk.
-public struct VMDKStream: PackedLayout {
+public struct VMDKPacked: PackedLayout {
   /// The largest disk.
   public static let sizeLimit: UInt64 = 64 << 40
   /// What a sector number of 32 bits can tell.
@@ -35,11 +35,11 @@ public struct VMDKStream: PackedLayout {
   public private(set) var byteCount: UInt64 = 0
   /// The sectors of the tables; 0 for those that are not there.
   private var directory: [UInt32]
-  private var table = [UInt32](repeating: 0, count: Int(VMDKStream.tableEntries))
+  private var table = [UInt32](repeating: 0, count: Int(VMDKPacked.tableEntries))
   /// The number of the table that is being filled.
   private var current: Int?
 
-  public var grainByteCount: Int { Int(VMDKStream.grainSectors * VMDKStream.sector) }
+  public var grainByteCount: Int { Int(VMDKPacked.grainSectors * VMDKPacked.sector) }
   public var packing: GrainPacking { .zlib }
 
   /// - Parameters:
@@ -48,13 +48,13 @@ public struct VMDKStream: PackedLayout {
   ///   - identifier: 16 random bytes.
   /// - Throws: When the disk is too large.
   public init(size: UInt64, name: String, identifier: [UInt8]) throws(LayoutError) {
-    precondition(size % VMDKStream.sector == 0 && identifier.count == 16)
-    guard size <= VMDKStream.sizeLimit else {
-      throw LayoutError("a VMDK holds \(VMDKStream.sizeLimit) bytes at most, the disk has \(size)")
+    precondition(size % VMDKPacked.sector == 0 && identifier.count == 16)
+    guard size <= VMDKPacked.sizeLimit else {
+      throw LayoutError("a VMDK holds \(VMDKPacked.sizeLimit) bytes at most, the disk has \(size)")
     }
-    sectors = size / VMDKStream.sector
-    descriptor = VMDKStream.descriptor(sectors, name, identifier)
-    let covered = VMDKStream.grainSectors * VMDKStream.tableEntries
+    sectors = size / VMDKPacked.sector
+    descriptor = VMDKPacked.descriptor(sectors, name, identifier)
+    let covered = VMDKPacked.grainSectors * VMDKPacked.tableEntries
     directory = [UInt32](repeating: 0, count: Int((sectors + covered - 1) / covered))
   }
 
@@ -101,13 +101,13 @@ public struct VMDKStream: PackedLayout {
     builder.u32(3)
     builder.u32(hasNewlineTest | isCompressed | hasMarkers)
     builder.u64(sectors)
-    builder.u64(VMDKStream.grainSectors)
+    builder.u64(VMDKPacked.grainSectors)
     builder.u64(1)
-    builder.u64(VMDKStream.descriptorSectors)
-    builder.u32(UInt32(VMDKStream.tableEntries))
+    builder.u64(VMDKPacked.descriptorSectors)
+    builder.u32(UInt32(VMDKPacked.tableEntries))
     builder.u64(0)
     builder.u64(directory)
-    builder.u64(VMDKStream.overhead)
+    builder.u64(VMDKPacked.overhead)
     builder.u8(0)
     builder.text("\n \r\n")
     builder.u16(1)
@@ -117,30 +117,30 @@ public struct VMDKStream: PackedLayout {
 
   public mutating func start(_ write: StructureWriter) throws {
     try write(header(directory: VMDKHeader.inFooter), 0)
-    try write(descriptor, VMDKStream.sector)
-    byteCount = VMDKStream.overhead * VMDKStream.sector
+    try write(descriptor, VMDKPacked.sector)
+    byteCount = VMDKPacked.overhead * VMDKPacked.sector
   }
 
   public mutating func place(
     _ grain: UInt64, _ count: Int, isPacked: Bool, _ write: StructureWriter
   ) throws -> UInt64 {
     precondition(isPacked)
-    let number = Int(grain / VMDKStream.tableEntries)
+    let number = Int(grain / VMDKPacked.tableEntries)
     if number != current {
       try endTable(write)
       current = number
     }
-    guard byteCount < VMDKStream.fileLimit - (16 << 20) else {
+    guard byteCount < VMDKPacked.fileLimit - (16 << 20) else {
       throw LayoutError("the VMDK would be larger than 2 TiB")
     }
-    table[Int(grain % VMDKStream.tableEntries)] = UInt32(byteCount / VMDKStream.sector)
+    table[Int(grain % VMDKPacked.tableEntries)] = UInt32(byteCount / VMDKPacked.sector)
     var marker = ByteBuilder(.little, capacity: 12)
-    marker.u64(grain * VMDKStream.grainSectors)
+    marker.u64(grain * VMDKPacked.grainSectors)
     marker.u32(UInt32(count))
     try write(marker.bytes, byteCount)
     let start = byteCount + UInt64(marker.bytes.count)
     byteCount = start + UInt64(count)
-    byteCount += (VMDKStream.sector - byteCount % VMDKStream.sector) % VMDKStream.sector
+    byteCount += (VMDKPacked.sector - byteCount % VMDKPacked.sector) % VMDKPacked.sector
     return start
   }
 
@@ -148,7 +148,7 @@ public struct VMDKStream: PackedLayout {
   private mutating func endTable(_ write: StructureWriter) throws {
     guard let current else { return }
     let place = try append(.table, numbers: table, write)
-    directory[current] = UInt32(place / VMDKStream.sector)
+    directory[current] = UInt32(place / VMDKPacked.sector)
     table = [UInt32](repeating: 0, count: table.count)
   }
 
@@ -167,14 +167,14 @@ public struct VMDKStream: PackedLayout {
     _ marker: Marker, _ bytes: [UInt8], _ write: StructureWriter
   ) throws -> UInt64 {
     var builder = ByteBuilder(.little, capacity: bytes.count + 1024)
-    builder.u64((UInt64(bytes.count) + VMDKStream.sector - 1) / VMDKStream.sector)
+    builder.u64((UInt64(bytes.count) + VMDKPacked.sector - 1) / VMDKPacked.sector)
     builder.u32(0)
     builder.u32(marker.rawValue)
     builder.pad(to: 512)
     builder.raw(bytes)
     builder.zeros((512 - bytes.count % 512) % 512)
     try write(builder.bytes, byteCount)
-    let start = byteCount + VMDKStream.sector
+    let start = byteCount + VMDKPacked.sector
     byteCount += UInt64(builder.bytes.count)
     return start
   }
@@ -182,7 +182,7 @@ public struct VMDKStream: PackedLayout {
   public mutating func finish(_ write: StructureWriter) throws {
     try endTable(write)
     let place = try append(.directory, numbers: directory, write)
-    _ = try append(.footer, header(directory: place / VMDKStream.sector), write)
+    _ = try append(.footer, header(directory: place / VMDKPacked.sector), write)
     _ = try append(.end, [], write)
   }
 }
