@@ -9,7 +9,7 @@ internal import ToolSupport
 /// `vhd check`: what is wrong with an image, each with its place.
 struct Check: Tool {
   static let configuration = CommandConfiguration(
-    abstract: "Look for everything that is wrong with a VHD.",
+    abstract: "Look for everything that is wrong with a VHD or VHDX.",
     discussion: "Ends in status 1 when there is a problem; notes are no problems.")
 
   @Argument(help: "The image.", completion: .file())
@@ -18,6 +18,14 @@ struct Check: Tool {
   @Flag(help: "Check also what Azure asks of a disk that is uploaded.")
   var azure = false
 
+  @OptionGroup
+  var image: CheckedImage
+
+  @Option(
+    help: ArgumentHelp("Write a report for CI systems to this file.", valueName: "file"),
+    completion: .file())
+  var junit: String?
+
   @Flag(help: "Print one JSON object, and errors as JSON.")
   var json = false
 
@@ -25,25 +33,52 @@ struct Check: Tool {
   var quiet = false
 
   func run() throws {
-    let findings = try naming(file) { try look() }
-    let problems = findings.filter { $0.severity != .note }
+    let result: (format: CheckedFormat, findings: [Finding])
+    do {
+      result = try naming(file) { try look() }
+    } catch {
+      if let junit { try JUnit.write([JUnit.Case(file, problem: error.message)], to: junit) }
+      throw error
+    }
+    let findings = result.findings
+    if let junit { try JUnit.write(cases(result.format, findings), to: junit) }
     if json {
-      try Console.result(json: CheckReport(file, findings))
+      try Console.result(json: CheckReport(file, result.format, findings))
     } else {
       try show(findings)
     }
-    if !problems.isEmpty { leave(.different) }
+    if findings.contains(where: { $0.severity != .note }) { leave(.different) }
   }
 
-  private func look() throws -> [Finding] {
+  private func look() throws -> (CheckedFormat, [Finding]) {
     let source = try InputFile(file)
-    var findings = try VHDCheck.findings(in: source, now: Clock.now())
+    let format = try image.format(of: source, file)
+    var findings = try format.findings(in: source, now: Clock.now())
+    if azure, format != .vhd {
+      throw Failure(
+        .impossible, "\(file): Azure takes fixed VHDs, not a \(format.rawValue)",
+        hint: "vhd convert --azure makes one")
+    }
     if azure, !findings.contains(where: { $0.severity == .refusal }) {
       let image = try VHDImage(opening: source)
       findings += try AzureRules.findings(image)
       findings += swapNotes(image)
     }
-    return findings.sorted { $0.error.offset < $1.error.offset }
+    return (format, findings.sorted { $0.error.offset < $1.error.offset })
+  }
+
+  /// A case for each structure, which fails with all that is wrong with it.
+  private func cases(_ format: CheckedFormat, _ findings: [Finding]) -> [JUnit.Case] {
+    let problems = findings.filter { $0.severity != .note }
+    var structures = format.structures
+    for problem in problems where !structures.contains(problem.error.structure) {
+      structures.append(problem.error.structure)
+    }
+    return structures.map { structure in
+      let texts = problems.filter { $0.error.structure == structure }.map { "\($0.error)" }
+      return JUnit.Case(
+        "\(file): \(structure)", problem: texts.isEmpty ? nil : texts.joined(separator: "\n"))
+    }
   }
 
   /// Azure's agent makes swap files on the machine's own fast disk; a partition only costs money.
@@ -83,11 +118,13 @@ struct CheckReport: Encodable {
   }
 
   let file: String
+  let format: String
   let problems: Int
   let findings: [Item]
 
-  init(_ file: String, _ findings: [Finding]) {
+  init(_ file: String, _ format: CheckedFormat, _ findings: [Finding]) {
     self.file = file
+    self.format = format.rawValue
     problems = findings.filter { $0.severity != .note }.count
     self.findings = findings.map {
       Item(

@@ -55,7 +55,9 @@ enum Fuzz {
     "stream": StreamTarget(), "put": PutTarget(), "map": MapTarget(), "index": IndexTarget(),
     "pack": PackTarget(), "point": PointTarget(), "known": KnownTarget(),
     "baseline": BaselineTarget(), "vhd": VHDTarget(), "layout": LayoutTarget(),
-    "vhdx": ImageTarget(format: VHDXImage.self), "vmdk": ImageTarget(format: VMDKImage.self),
+    "vhdx": ImageTarget(format: VHDXImage.self),
+    "vhdxcheck": ImageTarget(format: VHDXImage.self, check: .vhdx),
+    "vmdk": ImageTarget(format: VMDKImage.self),
     "qcow2": ImageTarget(format: QCOW2Image.self), "qed": ImageTarget(format: QEDImage.self),
     "vdi": ImageTarget(format: VDIImage.self),
   ]

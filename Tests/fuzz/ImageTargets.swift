@@ -14,6 +14,8 @@ import Platform
 /// Seeds are the images in the folder VPIPE_FUZZ_IMAGES whose names end in the format's.
 struct ImageTarget: FuzzTarget {
   let format: any DiskFormat.Type
+  /// The check that is run, too.
+  var check: CheckedFormat?
 
   private static let sector = 512
   private static let sizeLimit: UInt64 = 64 << 20
@@ -58,6 +60,11 @@ struct ImageTarget: FuzzTarget {
 
   func run(_ input: [UInt8]) throws {
     let source = SparseImage(input).source
+    if let check {
+      _ = try CheckedFormat.recognize(source)
+      _ = try check.findings(in: source, now: 1_800_000_000)
+      return
+    }
     _ = try DiskFormats.recognize(source)
     let disk = try format.init(opening: source)
     var position: UInt64 = 0

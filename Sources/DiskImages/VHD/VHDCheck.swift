@@ -5,6 +5,11 @@ internal import Bytes
 public struct VHDCheck {
   /// The most findings of one kind; a table of garbage would give millions.
   static let findingLimit = 100
+  /// The structures that findings are about.
+  public static let structures = [
+    "VHD file", "VHD footer", "VHD footer's copy", "VHD dynamic header", "VHD parent's path",
+    "VHD block table", "VHD sector bitmap",
+  ]
 
   private let source: any BlockSource
   private let now: Int64
@@ -118,6 +123,9 @@ public struct VHDCheck {
     let trouble = header.findings(at: footer.headerOffset, footer: footer, fileByteCount: place)
     findings += trouble
     guard !trouble.contains(where: { $0.severity == .refusal }) else { return }
+    if footer.kind == .differencing {
+      findings += try VHDParentCheck.findings(source, header, at: footer.headerOffset)
+    }
     let regions = VHDImage.regions(footer, header)
     findings += VHDImage.overlaps(regions, end: place)
     let table = try VHDBlockTable(of: source, header, size: footer.size, end: place)

@@ -26,6 +26,10 @@ struct VHDXLog {
   private(set) var zeros: [(order: Int, range: Range<UInt64>)] = []
   /// The file's length once all is in place.
   private(set) var fileByteCount: UInt64
+  /// How many entries are in force.
+  let entryCount: Int
+  /// Where in the file an entry lies that would be the next one, but is not whole.
+  let torn: UInt64?
 
   /// Reads the log that `header` names; there must be one.
   init(of file: any BlockSource, _ header: VHDXHeader) throws {
@@ -55,6 +59,8 @@ struct VHDXLog {
     guard file.size >= newest.flushedByteCount else {
       throw FormatError("VHDX log", at: newest.position, .truncated)
     }
+    entryCount = active.count
+    torn = scan.torn.first { $0.sequence == newest.sequence &+ 1 }?.place
     fileByteCount = max(file.size, newest.lastByteCount)
     guard fileByteCount <= 2 * VHDX.sizeLimit else {
       throw refuse("the file should have \(fileByteCount) bytes")
@@ -130,6 +136,8 @@ struct VHDXLogScan {
   private let length: UInt64
   /// Bytes that may still be looked at: a hostile log makes one look at the same ones again and again.
   private var budget: UInt64
+  /// Entries that are not whole.
+  private(set) var torn: [(place: UInt64, sequence: UInt64)] = []
 
   init(_ file: any BlockSource, _ header: VHDXHeader) {
     self.file = file
@@ -196,7 +204,10 @@ struct VHDXLogScan {
     let whole = try bytes(of: entry)
     guard VHDXChecksum.checksum(of: whole) == whole.span.little32(at: 4),
       isOfOneSequence(entry, whole)
-    else { return nil }
+    else {
+      torn.append((entry.position, entry.sequence))
+      return nil
+    }
     return entry
   }
 

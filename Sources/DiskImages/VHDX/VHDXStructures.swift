@@ -79,6 +79,7 @@ struct VHDXHeader: Equatable, Sendable {
   static let byteCount = 4096
 
   let sequence: UInt64
+  let fileWrite: GUID
   let dataWrite: GUID
   let log: GUID
   let logVersion: UInt16
@@ -93,7 +94,7 @@ struct VHDXHeader: Equatable, Sendable {
     try VHDXChecksum.require(bytes, of: "VHDX header", at: offset)
     try cursor.skip(4)
     sequence = try cursor.u64()
-    try cursor.skip(16)
+    fileWrite = try cursor.guid()
     dataWrite = try cursor.guid()
     log = try cursor.guid()
     logVersion = try cursor.u16()
@@ -155,37 +156,47 @@ struct VHDXRegionTable: Sendable {
   /// - Parameter offset: Where the table lies in the file.
   /// - Throws: Also for a region that is not known here and yet required.
   init(parsing bytes: [UInt8], at offset: UInt64) throws(FormatError) {
+    for entry in try VHDXRegionTable.entries(of: bytes, at: offset) {
+      guard [VHDX.tableRegion, VHDX.metadataRegion].contains(entry.id) else {
+        guard !entry.isRequired else {
+          throw FormatError(
+            "VHDX region table", at: entry.place, .unsupported("region \(entry.id)"))
+        }
+        continue
+      }
+      guard let range = entry.range else {
+        throw FormatError(
+          "VHDX region table", at: entry.place,
+          .impossible("a region of \(entry.length) bytes at \(entry.start)"))
+      }
+      guard regions.updateValue(range, forKey: entry.id) == nil else {
+        throw FormatError(
+          "VHDX region table", at: entry.place, .impossible("region \(entry.id) stands twice"))
+      }
+    }
+  }
+
+  /// The entries of a table whose signature and checksum are right, possible or not.
+  static func entries(of bytes: [UInt8], at offset: UInt64) throws(FormatError) -> [VHDXRegionEntry]
+  {
     var cursor = ByteCursor(bytes.span, of: "VHDX region table", at: offset, .little)
     try cursor.expect("regi")
     try VHDXChecksum.require(bytes, of: "VHDX region table", at: offset)
     try cursor.skip(4)
     let count = try cursor.u32()
-    guard count <= VHDXRegionTable.countLimit else {
+    guard count <= countLimit else {
       throw FormatError("VHDX region table", at: offset + 8, .impossible("\(count) entries"))
     }
     try cursor.skip(4)
+    var entries: [VHDXRegionEntry] = []
     for _ in 0..<count {
       let place = offset + UInt64(cursor.position)
-      let id = try cursor.guid()
-      let start = try cursor.u64()
-      let length = UInt64(try cursor.u32())
-      let isRequired = try cursor.u32() & 1 == 1
-      guard [VHDX.tableRegion, VHDX.metadataRegion].contains(id) else {
-        guard !isRequired else {
-          throw FormatError("VHDX region table", at: place, .unsupported("region \(id)"))
-        }
-        continue
-      }
-      guard start >= VHDX.alignment, start % VHDX.alignment == 0, length > 0,
-        length % VHDX.alignment == 0, start <= .max - length
-      else {
-        throw FormatError(
-          "VHDX region table", at: place, .impossible("a region of \(length) bytes at \(start)"))
-      }
-      guard regions.updateValue(start..<start + length, forKey: id) == nil else {
-        throw FormatError("VHDX region table", at: place, .impossible("region \(id) stands twice"))
-      }
+      entries.append(
+        VHDXRegionEntry(
+          place: place, id: try cursor.guid(), start: try cursor.u64(),
+          length: UInt64(try cursor.u32()), flags: try cursor.u32()))
     }
+    return entries
   }
 
   /// The region of that identifier.
@@ -194,5 +205,26 @@ struct VHDXRegionTable: Sendable {
       throw FormatError("VHDX region table", at: offset, .impossible("there is no \(name) region"))
     }
     return range
+  }
+}
+
+/// What a region table says of one region.
+struct VHDXRegionEntry: Sendable {
+  /// Where the entry lies in the file.
+  let place: UInt64
+  let id: GUID
+  let start: UInt64
+  let length: UInt64
+  /// Bit 0: who does not know the region must not open the file.
+  let flags: UInt32
+
+  var isRequired: Bool { flags & 1 == 1 }
+
+  /// Where the region lies; nil for what no region can have.
+  var range: Range<UInt64>? {
+    guard start >= VHDX.alignment, start % VHDX.alignment == 0, length > 0,
+      length % VHDX.alignment == 0, start <= .max - length
+    else { return nil }
+    return start..<start + length
   }
 }

@@ -1,0 +1,44 @@
+public import Blocks
+internal import Bytes
+
+/// The formats that can be checked and repaired, not only read.
+public enum CheckedFormat: String, CaseIterable, Sendable {
+  case vhd
+  case vhdx
+
+  /// The format of `source`, be it damaged; nil where it is neither.
+  ///
+  /// - Throws: `FormatError` where it could be both: the disk inside a fixed VHD may begin as anything.
+  public static func recognize(_ source: any BlockSource) throws -> CheckedFormat? {
+    let isVHD: Bool
+    do {
+      isVHD = try VHDImage.recognizes(source)
+    } catch is FormatError {
+      isVHD = true
+    }
+    let isVHDX = try VHDXCheck.recognizes(source)
+    guard !isVHD || !isVHDX else {
+      throw FormatError("image", at: 0, .ambiguous("looks like vhd and like vhdx"))
+    }
+    return isVHD ? .vhd : isVHDX ? .vhdx : nil
+  }
+
+  /// The structures that a check looks at.
+  public var structures: [String] {
+    switch self {
+    case .vhd: VHDCheck.structures
+    case .vhdx: VHDXCheck.structures
+    }
+  }
+
+  /// Everything that is wrong with the image in `source`, with its place, and what is worth knowing.
+  ///
+  /// - Parameter now: Seconds since 1970.
+  /// - Throws: `FormatError` when it is no such image, `SourceError` when it cannot be read.
+  public func findings(in source: any BlockSource, now: Int64) throws -> [Finding] {
+    switch self {
+    case .vhd: try VHDCheck.findings(in: source, now: now)
+    case .vhdx: try VHDXCheck.findings(in: source)
+    }
+  }
+}

@@ -1,0 +1,151 @@
+"""vhd-mutations.py SEED NUMBER IMAGE...: changes single fields of the images, and has `vhd check` find each change.
+
+Each change that is not found must be one that the format itself allows: ALLOWED says which, and why.
+"""
+import os, random, struct, subprocess, sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from mutate import changed, vhd_fields, vhdx_fields
+
+NO_CHECKSUM = "nothing else in the file tells it, and the value is possible"
+ANY_VALUE = "any value is right, and nothing else depends on it"
+
+
+def allowed(field, old, new, resealed):
+    """Why a change need not be found; None where it must be."""
+    value = new[field.at:field.at + field.count]
+    name, structure = field.name, field.structure
+    if structure == "file" and name == "creator":
+        return "diagnostic only, as the specification says"
+    if structure.startswith("header ") and resealed:
+        # The number: the other header is in force, or this one still is.
+        if name in ("file write", "data write") and any(value):
+            return ANY_VALUE
+        if name == "sequence":
+            return "decides which header is in force; a larger distance than 1 is a note"
+        if name == "log guid" and structure == OLDER[0]:
+            return "of the older header; told as a note"
+    if structure == "metadata" and name == "reserved end":
+        return "Hyper-V leaves old entries there; told as a note"
+    if HAS_PARENT[0] and structure == "metadata" and name == "entry 5 length":
+        return "a parent locator may have room behind its texts"
+    if structure == "item":
+        number = int.from_bytes(value, "little")
+        if name == "disk size" and number % 512 == 0 and 0 < number <= 64 << 40:
+            return NO_CHECKSUM
+        if name == "disk identifier" and any(value):
+            return NO_CHECKSUM
+        if name == "physical sector" and number in (512, 4096):
+            return NO_CHECKSUM
+        if name == "block size" and number in [1 << n for n in range(20, 29)]:
+            return NO_CHECKSUM
+    if structure == "table" and field.count == 8:
+        before, number = struct.unpack("<QQ", old[0:8] + new[0:8])
+        state, place = number & 7, number >> 20
+        if number & 0xFFFF8 == 0 and not name.startswith("bitmap"):
+            if state in (1, 3):
+                return "a block of undefined content may keep a place"
+            if state == 5:
+                return "state 3 of drafts; told as a note"
+            if place == 0 and state in (0, 2):
+                return NO_CHECKSUM
+        if state == before & 7 and state in (6, 7) and place in FREE[0]:
+            return "another place that nothing else takes"
+        if HAS_PARENT[0] and before & 7 == 6 and state == 7 and before >> 20 == place:
+            return "whole or partly there: both are possible where a bitmap is"
+    if structure == "footer" and resealed and not HAS_COPY[0]:
+        number = int.from_bytes(value, "big")
+        if name in ("timestamp", "creator version") or name == "identifier" and any(value):
+            return ANY_VALUE
+        if name == "creator" and value.rstrip(b"\0").decode("latin-1").isascii() and value.isascii():
+            return ANY_VALUE
+        if name == "original size" and number and number % 512 == 0:
+            return "what the disk had before it was resized; told as a note"
+    if structure == "header" and name == "entry count" and resealed:
+        return "a table may be longer than the disk needs; told as a note"
+    if structure == "header" and resealed and HAS_PARENT[0]:
+        if name in ("parent identifier", "parent timestamp", "parent name"):
+            return "only the parent tells whether it is the right one"
+        if name.startswith("locator ") and name.split()[2] in ("offset", "length", "space"):
+            return "another piece of the file may be a path as well"
+    if structure == "table" and field.count == 4 and HAS_PARENT[0]:
+        if abs(int.from_bytes(old, "big") - int.from_bytes(new, "big")) < 8:
+            return "into the gap that alignment leaves; any bitmap is possible there"
+    if structure == "locator" and name in ("count", "key length", "value length", "key offset", "value offset"):
+        return "other pieces of the item may be a key and a value as well"
+    return None
+
+
+OLDER = ["header 1"]
+HAS_PARENT = [False]
+HAS_COPY = [False]
+FREE = [set()]
+
+
+def free_units(image, fields):
+    """The pieces of 1 MiB of a VHDX with blocks of 1 MiB that nothing takes."""
+    with open(image, "rb") as file:
+        free = set(range(1, os.path.getsize(image) >> 20))
+        file.seek(65536 + 68)
+        places = [struct.unpack("<IQ", file.read(12))[::-1]]
+        for at in 16, 48:
+            file.seek(196608 + at + 16)
+            places.append(struct.unpack("<QI", file.read(12)))
+        for start, length in places:
+            free -= set(range(start >> 20, (start + length) >> 20))
+        for field in fields:
+            if field.structure == "table":
+                file.seek(field.base)
+                free.discard(struct.unpack("<Q", file.read(8))[0] >> 20)
+    return free
+
+
+def main():
+    seed, number, images = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    source = random.Random(seed)
+    found = passed = 0
+    for image in images:
+        fields = vhd_fields(image) if image.endswith(".vhd") else vhdx_fields(image)
+        HAS_COPY[0] = any(field.structure == "copy" for field in fields)
+        HAS_PARENT[0] = any(f.structure == "locator" for f in fields) or "child" in image
+        with open(image, "rb") as file:
+            numbers = []
+            for place in 65536, 131072:
+                file.seek(place + 8)
+                numbers.append(file.read(8)[::-1])
+            OLDER[0] = "header 1" if numbers[0] < numbers[1] else "header 2"
+        FREE[0] = free_units(image, fields) if image.endswith(".vhdx") else set()
+        # Each field once as it is, and once with its checksum made to fit; then at random.
+        tries = [(f, False) for f in fields]
+        tries += [(f, True) for f in fields if f.seal and f.name != "checksum"]
+        while len(tries) < number // len(images):
+            tries.append((source.choice(fields), False))
+        for field, reseal in tries:
+            with open(image, "r+b") as file:
+                file.seek(field.base)
+                old = file.read(field.length)
+                new = old
+                while new == old:
+                    new = changed(field, old, source, reseal)
+                file.seek(field.base)
+                file.write(new)
+            result = subprocess.run(["vhd", "check", "--quiet", image], capture_output=True, text=True)
+            why = allowed(field, old, new, reseal)
+            if result.returncode in (1, 65):
+                found += 1
+                assert result.returncode == 65 or " at byte " in result.stdout, (field, result)
+            else:
+                assert result.returncode == 0, (image, str(field), result)
+                value = new[field.at:field.at + min(field.count, 16)]
+                assert why, f"{image}: {field} = {value.hex()}, resealed {reseal}, is not found"
+                passed += 1
+            with open(image, "r+b") as file:
+                file.seek(field.base)
+                file.write(old)
+        result = subprocess.run(["vhd", "check", "--quiet", image], capture_output=True, text=True)
+        assert result.returncode == 0, (image, result)
+    print(f"{found} changes found, {passed} allowed by the format; seed {seed}")
+    assert found + passed >= number and passed * 5 < found
+
+
+main()
