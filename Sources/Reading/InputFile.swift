@@ -1,6 +1,6 @@
 public import Blocks
 internal import Bytes
-internal import Platform
+public import Platform
 
 /// A file or block device as it is, watched while it is read.
 ///
@@ -45,7 +45,7 @@ public final class InputFile: BlockSource {
   func isFile(_ other: InputFile) -> Bool { isFile(other.atOpen) }
 
   /// Whether `status` is that of the same file, under whatever name.
-  func isFile(_ status: FileStatus) -> Bool {
+  public func isFile(_ status: FileStatus) -> Bool {
     status.kind == atOpen.kind && status.device == atOpen.device && status.inode == atOpen.inode
   }
 
@@ -75,7 +75,7 @@ public final class InputFile: BlockSource {
   }
 
   /// Whether the file was written to since it was opened, as far as its times tell.
-  func hasChanged() throws -> Bool {
+  public func hasChanged() throws -> Bool {
     guard atOpen.kind == .regular else { return false }
     let now = try file.status()
     return now.changed != atOpen.changed || now.size != atOpen.size

@@ -6,8 +6,8 @@ internal import ToolSupport
 struct Vhd: Tool {
   static let configuration = CommandConfiguration(
     commandName: "vhd",
-    abstract: "Make, describe and check virtual hard disks.",
+    abstract: "Make, describe, check and repair virtual hard disks.",
     discussion: "A disk comes as a sealed stream on stdin, or from a file by its name.",
     version: Version.text,
-    subcommands: [Create.self, Convert.self, Info.self, Check.self])
+    subcommands: [Create.self, Convert.self, Info.self, Check.self, Repair.self])
 }

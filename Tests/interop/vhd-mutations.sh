@@ -1,5 +1,6 @@
 #!/bin/sh
-# 1000 changes of single fields of VHDs and VHDXs: check finds each that the format does not allow.
+# 1000 changes of single fields of VHDs and VHDXs: check finds each that the format does not allow, and repair undoes
+# those that a copy or a checksum proves, byte for byte.
 . "$(dirname "$0")/../cli/functions.sh"
 
 requires python3 qemu-img

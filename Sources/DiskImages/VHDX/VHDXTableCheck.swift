@@ -25,6 +25,9 @@ struct VHDXTableCheck {
   /// Whether the present chunk has a block that is partly in the parent.
   private var needsBitmap = false
 
+  /// Entries of which the specification says what they are, with their places.
+  private(set) var mendable: [(place: UInt64, entry: UInt64)] = []
+
   var findings: [Finding] { list.findings }
 
   /// - Parameters:
@@ -123,6 +126,7 @@ struct VHDXTableCheck {
     let start = entry & ~(VHDX.alignment - 1)
     if entry & (VHDX.alignment - 1) & ~7 != 0 {
       tell(.problem, place, "reserved bits of block \(block) are set")
+      mendable.append((place, start | entry & 7))
     }
     switch entry & 7 {
     case 0 where start != 0:
@@ -149,11 +153,15 @@ struct VHDXTableCheck {
     let state = entry & 7
     let start = entry & ~(VHDX.alignment - 1)
     if !metadata.hasParent {
-      if entry != 0 { tell(.problem, place, "a disk without a parent has a sector bitmap") }
+      if entry != 0 {
+        tell(.problem, place, "a disk without a parent has a sector bitmap")
+        mendable.append((place, 0))
+      }
       return
     }
     if entry & (VHDX.alignment - 1) & ~7 != 0 {
       tell(.problem, place, "reserved bits of a sector bitmap are set")
+      mendable.append((place, start | state))
     }
     switch state {
     case 0:

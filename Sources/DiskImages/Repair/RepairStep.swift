@@ -1,0 +1,155 @@
+public import Blocks
+internal import Bytes
+internal import Platform
+
+/// One change of an image's file that is whole by itself, and what it is for.
+///
+/// Steps are made one after the other, each flushed before the next one begins: whenever that is
+/// interrupted, the image is no worse than before.
+public struct RepairStep: Sendable {
+  /// Bytes that come to a place of the file.
+  public struct Write: Sendable {
+    public let offset: UInt64
+    public let bytes: [UInt8]
+
+    var range: Range<UInt64> { offset..<offset + UInt64(bytes.count) }
+  }
+
+  public let structure: String
+  /// Where the structure lies in the file.
+  public let offset: UInt64
+  /// What is done to it.
+  public let text: String
+  /// Ranges that become zero before anything is written.
+  public var zeros: [Range<UInt64>] = []
+  public var writes: [Write] = []
+  /// The least length that the file then has, in bytes.
+  public var leastByteCount: UInt64 = 0
+
+  init(_ structure: String, at offset: UInt64, _ text: String) {
+    self.structure = structure
+    self.offset = offset
+    self.text = text
+  }
+
+  /// A step that writes a structure's bytes.
+  init(_ structure: String, at offset: UInt64, _ bytes: [UInt8], _ text: String) {
+    self.init(structure, at: offset, text)
+    writes = [Write(offset: offset, bytes: bytes)]
+  }
+
+  /// `VHD footer at byte 4096: written from its copy`.
+  public var description: String { "\(structure) at byte \(offset): \(text)" }
+
+  /// How long the file is once the step is made.
+  public func byteCount(after byteCount: UInt64) -> UInt64 {
+    let ends = writes.map(\.range.upperBound) + zeros.map(\.upperBound)
+    return max(byteCount, leastByteCount, ends.max() ?? 0)
+  }
+}
+
+/// A file as it will be once some steps have been made.
+final class RepairedSource: BlockSource {
+  private let file: any BlockSource
+  private let step: RepairStep
+  let size: UInt64
+  var sectorSize: UInt32 { file.sectorSize }
+
+  init(_ file: any BlockSource, _ step: RepairStep) {
+    self.file = file
+    self.step = step
+    size = step.byteCount(after: file.size)
+  }
+
+  func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
+    let window = offset..<offset + UInt64(bytes.count)
+    let there = Int(min(UInt64(bytes.count), file.size - min(offset, file.size)))
+    if there > 0 {
+      var part = bytes._mutatingExtracting(0..<there)
+      try file.read(into: &part, at: offset)
+    }
+    if there < bytes.count {
+      var rest = bytes._mutatingExtracting(there..<bytes.count)
+      rest.update(repeating: 0)
+    }
+    for zero in step.zeros where zero.overlaps(window) {
+      let part = zero.clamped(to: window)
+      var target = bytes._mutatingExtracting(
+        Int(part.lowerBound - offset)..<Int(part.upperBound - offset))
+      target.update(repeating: 0)
+    }
+    for write in step.writes where write.range.overlaps(window) {
+      let part = write.range.clamped(to: window)
+      let source = write.bytes.span.extracting(
+        Int(part.lowerBound - write.offset)..<Int(part.upperBound - write.offset))
+      bytes.copy(source, to: Int(part.lowerBound - offset))
+    }
+  }
+
+  func nextData(at offset: UInt64) throws -> Range<UInt64>? {
+    offset < size ? offset..<size : nil
+  }
+}
+
+/// What can be brought back of an image, and what cannot.
+public struct RepairPlan: Sendable {
+  /// The steps, in the order in which they must be made; none where there is nothing to do.
+  public let steps: [RepairStep]
+  /// What was wrong.
+  public let before: [Finding]
+  /// What will still be wrong.
+  public let after: [Finding]
+
+  /// Looks for what can be done about an image's damage; nothing is written.
+  ///
+  /// - Parameters:
+  ///   - source: The file.
+  ///   - format: What it is.
+  ///   - now: Seconds since 1970.
+  /// - Throws: `FormatError` when it is no such image, `SourceError` when it cannot be read.
+  public init(_ source: any BlockSource, _ format: CheckedFormat, now: Int64) throws {
+    var repair = Repair(source)
+    switch format {
+    case .vhd: try VHDRepair.run(&repair, now: now)
+    case .vhdx: try VHDXRepair.run(&repair, identifier: GUID(bytes: try Random.bytes(16)))
+    }
+    before = try RepairPlan.problems(source, format, now)
+    if repair.steps.isEmpty {
+      steps = []
+      after = before
+      return
+    }
+    let problems = try RepairPlan.problems(repair.source, format, now)
+    let isBetter =
+      RepairPlan.refusals(problems) <= RepairPlan.refusals(before) && problems.count < before.count
+    steps = isBetter ? repair.steps : []
+    after = isBetter ? problems : before
+  }
+
+  private static func refusals(_ findings: [Finding]) -> Int {
+    findings.filter { $0.severity == .refusal }.count
+  }
+
+  private static func problems(
+    _ source: any BlockSource, _ format: CheckedFormat, _ now: Int64
+  ) throws -> [Finding] {
+    do {
+      return try format.findings(in: source, now: now).filter { $0.severity != .note }
+    } catch let error as FormatError {
+      return [Finding(.refusal, error)]
+    }
+  }
+}
+
+/// A repair that is being planned: the file as it will be after the steps so far.
+struct Repair {
+  private(set) var steps: [RepairStep] = []
+  private(set) var source: any BlockSource
+
+  init(_ source: any BlockSource) { self.source = source }
+
+  mutating func add(_ step: RepairStep) {
+    steps.append(step)
+    source = RepairedSource(source, step)
+  }
+}

@@ -1,0 +1,123 @@
+internal import ArgumentParser
+internal import Bytes
+internal import DiskImages
+internal import Platform
+internal import Reading
+internal import ToolSupport
+
+/// `vhd repair`: what is damaged and can be brought back is brought back, in a copy.
+struct Repair: Tool {
+  static let configuration = CommandConfiguration(
+    abstract: "Bring back what a damaged VHD or VHDX holds twice or can prove.",
+    discussion: "Ends in status 0 when nothing is wrong any more, else in 1 or 65.")
+
+  @Argument(help: "The image.", completion: .file())
+  var file: String
+
+  @Option(
+    name: .shortAndLong, help: "The repaired copy to make, instead of FILE.repaired.",
+    completion: .file())
+  var output: String?
+
+  @Flag(help: "Repair the image itself.")
+  var inPlace = false
+
+  @Flag(name: [.customShort("n"), .long], help: "Tell what would be done, and do nothing.")
+  var dryRun = false
+
+  @Flag(help: "Replace the output when it is there already.")
+  var force = false
+
+  @OptionGroup
+  var image: CheckedImage
+
+  @Flag(help: "Print one JSON object, and errors as JSON.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Print problems only.")
+  var quiet = false
+
+  func validate() throws {
+    if inPlace, output != nil { throw ValidationError("--in-place makes no output") }
+    if output == "-" { throw ValidationError("--output takes the name of a file") }
+  }
+
+  func run() throws {
+    let plan = try naming(file) {
+      let source = try InputFile(file)
+      return try RepairPlan(
+        source, try image.format(of: source, file), now: Clock.now())
+    }
+    var target: String?
+    if !plan.steps.isEmpty, !dryRun {
+      let path = inPlace ? file : output ?? "\(file).repaired"
+      target = path
+      if inPlace { try repairInPlace(plan) } else { try repairCopy(plan, path) }
+    }
+    try report(plan, target)
+    if plan.after.contains(where: { $0.severity == .refusal }) { leave(.damaged) }
+    if !plan.after.isEmpty { leave(.different) }
+  }
+
+  private func repairInPlace(_ plan: RepairPlan) throws(Failure) {
+    try naming(file) {
+      let target = try FileDescriptor(file, .updateExclusive)
+      guard try target.lock() else {
+        throw Failure(.busy, "\(file): somebody else has it locked")
+      }
+      for step in plan.steps {
+        try RepairedFile.make(step, in: target)
+        try target.sync()
+      }
+      try target.close()
+    }
+  }
+
+  private func repairCopy(_ plan: RepairPlan, _ path: String) throws {
+    let copy = try RepairedFile.copy(file, to: path, isForced: force)
+    try naming(path) {
+      for step in plan.steps { try RepairedFile.make(step, in: copy.file) }
+      try copy.commit(replacing: force)
+    }
+  }
+
+  private func report(_ plan: RepairPlan, _ target: String?) throws(Failure) {
+    if json { return try Console.result(json: RepairReport(file, target, plan)) }
+    let done = dryRun ? "would be repaired" : "repaired"
+    if !quiet {
+      for step in plan.steps { try Console.result("\(file): \(done): \(step.description)") }
+    }
+    for finding in plan.after {
+      try Console.result("\(file): cannot be brought back: \(finding.error)")
+    }
+    if quiet { return }
+    if plan.before.isEmpty { return try Console.result("\(file): no problem") }
+    if let target, !inPlace { try Console.result("\(target): made") }
+    if plan.steps.isEmpty { try Console.result("\(file): nothing can be repaired") }
+  }
+}
+
+/// What `repair --json` prints.
+struct RepairReport: Encodable {
+  struct Item: Encodable {
+    let structure: String
+    let offset: UInt64
+    let message: String
+  }
+
+  let file: String
+  let output: String?
+  let repaired: [Item]
+  let remaining: [Item]
+
+  init(_ file: String, _ output: String?, _ plan: RepairPlan) {
+    self.file = file
+    self.output = output
+    repaired = plan.steps.map {
+      Item(structure: $0.structure, offset: $0.offset, message: $0.description)
+    }
+    remaining = plan.after.map {
+      Item(structure: $0.error.structure, offset: $0.error.offset, message: "\($0.error)")
+    }
+  }
+}

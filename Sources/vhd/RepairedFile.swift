@@ -1,0 +1,57 @@
+internal import Blocks
+internal import Bytes
+internal import DiskImages
+internal import Platform
+internal import Reading
+internal import ToolSupport
+
+/// The file that a repair or a change of size works on.
+enum RepairedFile {
+  private static let pieceByteCount: UInt64 = 4 << 20
+
+  /// Makes one step; the caller flushes.
+  static func make(_ step: RepairStep, in file: FileDescriptor) throws(SystemError) {
+    let size = try file.status().size
+    if step.leastByteCount > size { try file.truncate(to: step.leastByteCount) }
+    let bulk = BulkFile(file, isCached: true)
+    for range in step.zeros { try bulk.zero(range) }
+    for write in step.writes { try file.write(write.bytes.span, at: write.offset) }
+  }
+
+  /// Begins a copy of a file, with its holes, that is not there yet under its name.
+  static func copy(
+    _ path: String, to output: String, isForced: Bool
+  ) throws(Failure) -> AtomicFile {
+    let source = try naming(path) { try InputFile(path) }
+    if let there = try naming(output, { try Files.status(output) }), source.isFile(there) {
+      throw Failure(.usage, "\(output): is the input as well", hint: "--in-place repairs it")
+    }
+    let copy = try OutputFile.open(output, isForced: isForced)
+    var piece = [UInt8](repeating: 0, count: Int(pieceByteCount))
+    do {
+      try copy.file.truncate(to: source.size)
+      var position: UInt64 = 0
+      while let data = try source.nextData(at: position) {
+        position = data.lowerBound
+        while position < data.upperBound {
+          let count = Int(min(data.upperBound - position, pieceByteCount))
+          var whole = piece.mutableSpan
+          var span = whole._mutatingExtracting(0..<count)
+          try source.read(into: &span, at: position)
+          try copy.file.write(piece.span.extracting(0..<count), at: position)
+          position += UInt64(count)
+        }
+      }
+      guard try !source.hasChanged() else {
+        throw Failure(.failed, "\(path): changed while it was copied")
+      }
+    } catch let error as SourceError {
+      copy.discard()
+      throw Failure(path, error)
+    } catch {
+      copy.discard()
+      throw Failure(output, error)
+    }
+    return copy
+  }
+}

@@ -1,0 +1,115 @@
+#!/bin/sh
+# repair replays a log as qemu does, puts back footers that were lost, says what it cannot do, and spoils nothing.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}
+. "$(dirname "$0")/../cli/functions.sh"
+
+requires python3 qemu-img
+small_disk disk.raw
+truncate -s 40M disk.raw
+vhd convert disk.raw fixed.vhd
+vhd convert disk.raw dynamic.vhd --type dynamic
+qemu-img convert -f raw -O vhdx -o block_size=1M disk.raw dynamic.vhdx
+
+echo '* nothing to do'
+for image in fixed.vhd dynamic.vhd dynamic.vhdx; do
+  works vhd repair $image
+  shows "$image: no problem"
+  absent $image.repaired
+done
+
+echo '* a footer that was cut off, or partly'
+for cut in 512 511 400 200 100 1; do
+  head -c $(($(size dynamic.vhd) - cut)) dynamic.vhd >cut.vhd
+  works vhd repair cut.vhd --force
+  shows 'cut.vhd: repaired: VHD footer at byte'
+  same cut.vhd.repaired dynamic.vhd
+done
+head -c $(($(size fixed.vhd) - 300)) fixed.vhd >cut.vhd
+works vhd repair cut.vhd -o whole.vhd
+same whole.vhd fixed.vhd
+head -c $(($(size dynamic.vhd) - 5000)) dynamic.vhd >cut.vhd
+cp cut.vhd before
+fails 65 vhd repair --in-place cut.vhd
+shows 'cut.vhd: cannot be brought back:' 'cut.vhd: nothing can be repaired'
+same cut.vhd before
+head -c $(($(size fixed.vhd) - 512)) fixed.vhd >cut.vhd
+fails 65 vhd repair cut.vhd -o none.vhd
+absent none.vhd
+
+echo '* both footers, at different places, and the header'
+cp dynamic.vhd bad.vhd
+flip bad.vhd 50
+flip bad.vhd -480
+flip bad.vhd 531
+works vhd repair --dry-run bad.vhd
+shows 'would be repaired'
+absent bad.vhd.repaired
+works vhd repair --in-place bad.vhd
+same bad.vhd dynamic.vhd
+
+echo '* what was asked for'
+flip bad.vhd 20
+fails 64 vhd repair bad.vhd -o bad.vhd --force
+fails 64 vhd repair bad.vhd -o dynamic.vhd
+says 'dynamic.vhd: exists'
+fails 64 vhd repair bad.vhd -o x.vhd --in-place
+works vhd repair bad.vhd -o x.vhd --json
+python3 -c '
+import json
+report = json.load(open("stdout"))
+assert report["output"] == "x.vhd" and report["remaining"] == [], report
+assert [item["structure"] for item in report["repaired"]] == ["VHD footer'"'"'s copy"], report'
+same x.vhd dynamic.vhd
+# A sound change, and one that cannot be undone: status 1 or 65, and the rest is done.
+printf '\0\0\0\1' | put_at bad.vhd 1540
+fails 65 vhd repair bad.vhd -o y.vhd
+shows 'repaired: VHD footer' 'cannot be brought back: VHD block table at byte 1540'
+[ -e y.vhd ]
+
+echo '* a log is replayed, in a copy and in place'
+cat >log.py <<'P'
+import os, sys
+sys.path.insert(0, os.environ["VPIPE_TOP"] + "/Tests/interop")
+from mutate import write_log
+end = os.path.getsize(sys.argv[1])
+write_log(sys.argv[1], {end - 4096: bytes([7]) * 4096, end - 65536: 16384, end - 61440: bytes(range(256)) * 16,
+                        end - 40960: bytes([9]) * 4096})
+P
+cp dynamic.vhdx log.vhdx
+python3 -B log.py log.vhdx
+cp log.vhdx qemu.vhdx
+cp log.vhdx placed.vhdx
+fails 1 vhd check log.vhdx
+works vhd repair log.vhdx -o ours.vhdx
+shows 'VHDX log at byte 1048576: the changes of 4 entries are in their places' 'ours.vhdx: made'
+works vhd check ours.vhdx
+qemu-img check -q -r all -f vhdx qemu.vhdx
+qemu-img check -q -f vhdx ours.vhdx
+qemu-img compare -f vhdx -F vhdx ours.vhdx qemu.vhdx
+vread --raw log.vhdx >log.raw
+qemu-img compare -f vhdx -F raw ours.vhdx log.raw
+works vhd repair --in-place placed.vhdx
+works vhd check placed.vhdx
+qemu-img compare -f vhdx -F vhdx placed.vhdx qemu.vhdx
+
+echo '* the header that a log needs is not given up for an older one'
+cp log.vhdx bad.vhdx
+python3 - <<'P'
+data = open("bad.vhdx", "rb").read()
+numbers = [int.from_bytes(data[at + 8:at + 16], "little") for at in (65536, 131072)]
+open("newer", "w").write(str(65536 if numbers[0] > numbers[1] else 131072))
+P
+flip bad.vhdx $(($(cat newer) + 55)) 16
+works vhd repair --in-place bad.vhdx
+shows 'as it was: its checksum proves it' 'the changes of 4 entries are in their places'
+qemu-img compare -f vhdx -F vhdx bad.vhdx qemu.vhdx
+
+if samples=$(XDG_CACHE_HOME=$cache "$VPIPE_TOP/Tests/interop/fetch-qemu-samples"); then
+  echo '* a log of qemu'
+  cp --sparse=always "$samples/iotest-dirtylog-10G-4M.vhdx" dirty.vhdx
+  cp --sparse=always dirty.vhdx qemu.vhdx
+  works vhd repair dirty.vhdx
+  qemu-img check -q -r all -f vhdx qemu.vhdx
+  qemu-img check -q -f vhdx dirty.vhdx.repaired
+  qemu-img compare -f vhdx -F vhdx dirty.vhdx.repaired qemu.vhdx
+fi
