@@ -18,7 +18,9 @@ public enum CheckedFormat: String, CaseIterable, Sendable {
     }
     let isVHDX = try VHDXCheck.recognizes(source)
     guard !isVHD || !isVHDX else {
-      throw FormatError("image", at: 0, .ambiguous("looks like vhd and like vhdx"))
+      throw FormatError(
+        "image", at: 0,
+        .ambiguous("looks like vhd and like vhdx", hint: "--format says which it is"))
     }
     return isVHD ? .vhd : isVHDX ? .vhdx : nil
   }

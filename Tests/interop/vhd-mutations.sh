@@ -1,5 +1,5 @@
 #!/bin/sh
-# 1000 changes of single fields of VHDs and VHDXs: check finds each that the format does not allow, and repair undoes
+# 500 changes of single fields of VHDs and VHDXs: check finds each that the format does not allow, and repair undoes
 # those that a copy or a checksum proves, byte for byte.
 . "$(dirname "$0")/../cli/functions.sh"
 
@@ -23,5 +23,5 @@ from mutate import make_vhd_child, make_vhdx_child
 make_vhd_child("child.vhd")
 make_vhdx_child("child.vhdx")'
 
-python3 -B "$VPIPE_TOP/Tests/interop/vhd-mutations.py" "$VPIPE_SEED" 1000 \
+python3 -B "$VPIPE_TOP/Tests/interop/vhd-mutations.py" "$VPIPE_SEED" 500 \
   dynamic.vhdx child.vhdx dynamic.vhd child.vhd fixed.vhd

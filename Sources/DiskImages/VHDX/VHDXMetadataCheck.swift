@@ -169,7 +169,7 @@ struct VHDXMetadataCheck {
             ? "a differencing disk does not locate its parent"
             : "a disk without a parent locates one"))
     }
-    if let locator { findings += VHDXParentLocator.findings(locator.bytes, at: locator.place) }
+    if let locator { findings += VHDXLocatorCheck.findings(locator.bytes, at: locator.place) }
   }
 
   private mutating func judge(_ metadata: VHDXMetadata) {

@@ -9,7 +9,7 @@ internal import Bytes
 ///
 /// Offsets count from the item's start, text is UTF-16. [MS-VHDX] 2.6.2.6.
 struct VHDXParentLocator: Sendable {
-  private static let type = GUID("B04AEFB7-D19E-4A81-B789-25B8E9445913")
+  static let type = GUID("B04AEFB7-D19E-4A81-B789-25B8E9445913")
   /// Of the item: far more than paths need.
   static let byteLimit: UInt64 = 1 << 20
   private static let countLimit: UInt16 = 256

@@ -1,14 +1,8 @@
 internal import Blocks
 internal import Bytes
 
-/// The item by which a differencing VHDX finds its parent: pairs of a key and a value, in UTF-16.
-///
-///     0   type (16), 16: reserved (2), 18: count of pairs (2)
-///     20  pairs of 12 bytes: key offset (4), value offset (4), key length (2), value length (2)
-///
-/// Offsets count from the item's start. [MS-VHDX] 2.6.2.6.
-enum VHDXParentLocator {
-  static let type = GUID("B04AEFB7-D19E-4A81-B789-25B8E9445913")
+/// Judges the item by which a differencing VHDX finds its parent: `VHDXParentLocator` tells its layout.
+enum VHDXLocatorCheck {
   private static let name = "VHDX parent locator"
   private static let paths = ["relative_path", "volume_path", "absolute_win32_path"]
 
@@ -64,7 +58,7 @@ enum VHDXParentLocator {
     let pairs = pairs(bytes, &list)
     guard bytes.count >= 20 else { return list.findings }
     let type = GUID(bytes: Array(bytes[0..<16]))
-    list.expect(type == Self.type, at: 0, "of an unknown type: \(type)")
+    list.expect(type == VHDXParentLocator.type, at: 0, "of an unknown type: \(type)")
     list.expect(bytes[16] == 0 && bytes[17] == 0, at: 16, "a reserved field is not zero")
     var seen: Set<String> = []
     for pair in pairs {
