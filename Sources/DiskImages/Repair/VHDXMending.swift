@@ -47,12 +47,4 @@ extension VHDXChecksum {
   static func isRight(_ bytes: [UInt8]) -> Bool {
     bytes.span.little32(at: 4) == checksum(of: bytes)
   }
-
-  /// `bytes` with the checksum that fits them.
-  static func sealed(_ bytes: [UInt8]) -> [UInt8] {
-    var builder = ByteBuilder(.little, capacity: 8)
-    builder.raw(Array(bytes[0..<4]))
-    builder.u32(checksum(of: bytes))
-    return builder.bytes + bytes[8...]
-  }
 }
