@@ -30,8 +30,15 @@ public protocol BlockLayout {
   ///
   /// - Returns: Where it starts in the file.
   mutating func allocate(_ block: UInt64, _ write: StructureWriter) throws -> UInt64
+  /// Notes that bytes of a block are written, of the one that got its place last.
+  mutating func mark(_ block: UInt64, _ range: Range<UInt64>)
   /// Writes what makes an image of the blocks.
   mutating func finish(_ write: StructureWriter) throws
+}
+
+extension BlockLayout {
+  /// Most formats tell of whole blocks only.
+  public func mark(_ block: UInt64, _ range: Range<UInt64>) {}
 }
 
 /// A disk that a format cannot hold, and what may help.

@@ -22,6 +22,8 @@ public struct FileStatus: Sendable {
   public let inode: UInt64
   /// When content or attributes last changed, in nanoseconds since 1970.
   public let changed: Int64
+  /// When content last changed, in seconds since 1970, as far as nobody has set it.
+  public let modified: Int64
   public let permissions: UInt32
 }
 
@@ -353,6 +355,7 @@ extension FileStatus {
     inode = UInt64(info.st_ino)
     // Unlike the time of modification, nobody can set this one.
     changed = Int64(info.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_ctim.tv_nsec)
+    modified = Int64(info.st_mtim.tv_sec)
     permissions = info.st_mode & 0o7777
   }
 }

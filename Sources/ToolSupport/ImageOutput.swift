@@ -1,6 +1,6 @@
 public import Blocks
 public import Codecs
-internal import DiskImages
+public import DiskImages
 public import Platform
 public import Writing
 
@@ -87,6 +87,16 @@ public final class ImageOutput: DiskOutput {
       let layout = try plan.layout(size, sectorSize: sectorSize, name: file)
       guard let file = try openFile() else { return try pipeTarget(layout, recycle) }
       return try fileTarget(layout, file, recycle)
+    }
+  }
+
+  /// Makes the target for a disk whose blocks lie as `layout` says.
+  public func target(
+    _ layout: any BlockLayout, recycle: @escaping Recycling
+  ) throws(Failure) -> any DiskTarget {
+    try naming(name) {
+      guard let file = try openFile() else { return try pipeTarget(.blocks(layout), recycle) }
+      return BlockFile(file, layout, recycle: recycle)
     }
   }
 

@@ -37,6 +37,7 @@ public final class BlockFile: DiskTarget {
       let inner = position % size
       let count = Int(min(UInt64(piece.bytes.upperBound - start), size - inner))
       append(start..<start + count, at: try dataOffset(block) + inner, to: &placed)
+      layout.mark(block, inner..<inner + UInt64(count))
       start += count
       position += UInt64(count)
     }

@@ -9,5 +9,7 @@ struct Vhd: Tool {
     abstract: "Make, describe, check and repair virtual hard disks.",
     discussion: "A disk comes as a sealed stream on stdin, or from a file by its name.",
     version: Version.text,
-    subcommands: [Create.self, Convert.self, Info.self, Check.self, Repair.self])
+    subcommands: [
+      Create.self, Convert.self, Diff.self, Info.self, Check.self, Repair.self,
+    ])
 }

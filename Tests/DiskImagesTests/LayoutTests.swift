@@ -174,6 +174,38 @@ struct LayoutTests {
     try expect(VMDKImage(opening: MemorySource(file.bytes)), size, blocks)
   }
 
+  @Test func `a differencing VHD says of each sector whose it is, and where its parent lies`()
+    throws
+  {
+    let size: UInt64 = 3 << 20
+    let base = VHDFooter(.fixed, size: size, created: 0, identifier: [UInt8](1...16))
+    let footer = VHDFooter(
+      .differencing, size: size, created: 0, identifier: [UInt8](2...17))
+    var layout = try VHDDifferencingBlocks(
+      footer, blockByteCount: 1 << 20,
+      parent: VHDParentReference(base, changed: 946_684_805, path: "../a/\u{e4} b.vhd"))
+    let file = File()
+    let write: StructureWriter = { file.write($0, at: $1) }
+    let first = try layout.allocate(0, write)
+    layout.mark(0, 1024..<4096)
+    let second = try layout.allocate(2, write)
+    layout.mark(2, 0..<512)
+    layout.mark(2, 1_048_064..<1_048_576)
+    #expect(first % 4096 == 0 && second % 4096 == 0 && layout.sectorCount == 8)
+    try layout.finish(write)
+    file.grow(to: layout.byteCount)
+    let bytes = file.bytes
+    #expect(bytes[Int(first) - 512] == 0x3F && bytes[Int(first) - 511] == 0)
+    #expect(bytes[Int(second) - 512] == 0x80 && bytes[Int(second) - 257] == 0x01)
+    let header = try VHDDynamicHeader(parsing: Array(bytes[512..<1536]).span, at: 512)
+    #expect(header.checksum == header.computedChecksum)
+    #expect(header.parentIdentifier == [UInt8](1...16) && header.parentTimestamp == 5)
+    #expect(header.parentName.starts(with: [0, 0xE4, 0, 0x20, 0, 0x62, 0, 0x2E]))
+    let source = MemorySource(bytes)
+    #expect(
+      try VHDImage.parentNames(of: source, header) == ["../a/\u{e4} b.vhd", "\u{e4} b.vhd"])
+  }
+
   @Test func `limits of formats are told`() {
     #expect(throws: LayoutError.self) { _ = try QCOW2Blocks(size: 3 << 50) }
     #expect(throws: LayoutError.self) {

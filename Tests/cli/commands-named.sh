@@ -20,7 +20,7 @@ grep -q '"message":"no command was named"' stderr
 fails 64 vstore lsit -r R
 says 'vstore: lsit: no such command' 'hint: vstore list is close to it'
 fails 64 vhd frobnicate
-says 'vhd: frobnicate: no such command' 'hint: the commands are create, convert, info, check'
+says 'vhd: frobnicate: no such command' 'hint: the commands are create, convert, diff, info, check, repair'
 fails 64 vstore -r R list
 says 'vstore: -r: stands before the command' 'options go behind the command: vstore list -r'
 works vstore -r R --help

@@ -6,6 +6,7 @@ public import Bytes
 ///     0       footer's copy
 ///     512     dynamic header
 ///     1536    block allocation table
+///             paths to the parent, of a differencing disk
 ///             blocks, in the order in which they were allocated
 ///     end     footer
 ///
@@ -19,14 +20,19 @@ public struct VHDDynamicLayout: Sendable {
   public let size: UInt64
   public let header: VHDDynamicHeader
   private var entries: [UInt32]
+  /// What stands behind the table: the paths to a parent, in whole sectors.
+  private let locators: [UInt8]
   /// Where the next block goes, or the footer.
   public private(set) var end: UInt64
 
   /// - Parameters:
   ///   - size: The disk's size in bytes, a multiple of 512.
   ///   - blockByteCount: A power of two.
+  ///   - parent: What a differencing disk builds on.
   /// - Throws: When the disk is too large.
-  public init(size: UInt64, blockByteCount: UInt32) throws(FormatError) {
+  public init(
+    size: UInt64, blockByteCount: UInt32, parent: VHDParentReference? = nil
+  ) throws(FormatError) {
     let block = UInt64(blockByteCount)
     precondition(size % 512 == 0 && block >= 512 && block & (block - 1) == 0)
     let count = size / block + (size % block == 0 ? 0 : 1)
@@ -40,11 +46,14 @@ public struct VHDDynamicLayout: Sendable {
         .unsupported("a disk of \(count) blocks instead of \(VHDLimits.entryCount)"))
     }
     self.size = size
-    header = VHDDynamicHeader(
+    var header = VHDDynamicHeader(
       tableOffset: VHDDynamicLayout.tableOffset, entryCount: UInt32(count),
       blockByteCount: blockByteCount)
+    let tableEnd = VHDDynamicLayout.tableOffset + header.tableByteCount
+    locators = parent.map { header.refer(to: $0, from: tableEnd) } ?? []
+    self.header = header
     entries = [UInt32](repeating: VHDBlockTable.absent, count: Int(count))
-    end = VHDDynamicLayout.tableOffset + header.tableByteCount
+    end = tableEnd + UInt64(locators.count)
     end = aligned(end)
   }
 
@@ -87,6 +96,31 @@ public struct VHDDynamicLayout: Sendable {
     for entry in entries { builder.u32(entry) }
     let full = Int(VHDDynamicLayout.tableOffset + header.tableByteCount)
     builder.raw([UInt8](repeating: 0xff, count: full - builder.bytes.count))
+    builder.raw(locators)
     return builder.bytes
+  }
+}
+
+extension VHDDynamicHeader {
+  /// Takes up what a differencing disk says of its parent.
+  ///
+  /// - Parameter offset: Where the paths to it go, in the file.
+  /// - Returns: Their bytes, in whole sectors.
+  fileprivate mutating func refer(to parent: VHDParentReference, from offset: UInt64) -> [UInt8] {
+    parentIdentifier = parent.footer.identifier
+    parentTimestamp = UInt32(clamping: parent.changed - VHDFooter.epoch)
+    parentName = parent.nameBytes
+    var bytes: [UInt8] = []
+    for (index, path) in parent.locators.enumerated() {
+      let space = (path.bytes.count + 511) / 512 * 512
+      locators[index].platform = path.platform
+      // Sectors in the specification, bytes in what Hyper-V writes.
+      locators[index].space = UInt32(space)
+      locators[index].byteCount = UInt32(path.bytes.count)
+      locators[index].offset = offset + UInt64(bytes.count)
+      bytes += path.bytes + [UInt8](repeating: 0, count: space - path.bytes.count)
+    }
+    checksum = computedChecksum
+    return bytes
   }
 }
