@@ -72,7 +72,7 @@ public final class SourceVolume: Sendable {
   }
 
   /// The paths of files that were written to since they were opened, as far as their times tell.
-  func changedFiles() throws -> [String] {
+  public func changedFiles() throws -> [String] {
     try ([file] + companions).filter { try $0.hasChanged() }.map(\.path)
   }
 
