@@ -17,6 +17,10 @@ public protocol DiskFormat: BlockSource {
   /// - Throws: `FormatError` for what is damaged, impossible or not supported, `CompanionError` for
   ///   trouble with other files that it refers to.
   init(opening source: any BlockSource, _ options: OpeningOptions) throws
+  /// What the image in `source` says of itself; no other file is opened.
+  ///
+  /// - Throws: `FormatError` for what is damaged, impossible or not supported.
+  static func describe(_ source: any BlockSource) throws -> ImageDescription
   /// The disk inside.
   var content: any BlockSource { get }
 }

@@ -21,6 +21,12 @@ struct Check: Tool {
   @OptionGroup
   var image: CheckedImage
 
+  @OptionGroup
+  var references: ReferenceArguments
+
+  @Flag(help: "Leave out the parents of a differencing disk.")
+  var noParents = false
+
   @Option(
     help: ArgumentHelp("Write a report for CI systems to this file.", valueName: "file"),
     completion: .file())
@@ -64,7 +70,25 @@ struct Check: Tool {
       findings += try AzureRules.findings(image)
       findings += swapNotes(image)
     }
+    if !noParents, !findings.contains(where: { $0.severity == .refusal }) {
+      findings += try parentTrouble(source, format)
+    }
     return (format, findings.sorted { $0.error.offset < $1.error.offset })
+  }
+
+  /// What keeps a differencing disk from being read although nothing is wrong with its own file.
+  private func parentTrouble(_ source: InputFile, _ format: CheckedFormat) throws -> [Finding] {
+    let description = try DiskFormats.named(format.rawValue)?.describe(source)
+    guard description?.type == "differencing" else { return [] }
+    do {
+      _ = try references.open(file, format: format.rawValue)
+      return []
+    } catch {
+      let name = "\(file): "
+      let text =
+        error.message.hasPrefix(name) ? error.message.dropFirst(name.count) : error.message[...]
+      return [Finding(.refusal, "\(format.rawValue.uppercased()) chain", at: 0, "\(text)")]
+    }
   }
 
   /// A case for each structure, which fails with all that is wrong with it.

@@ -8,16 +8,30 @@ internal import ToolSupport
 
 /// `vhd info`: what an image says of itself.
 struct Info: Tool {
-  static let configuration = CommandConfiguration(abstract: "Describe a VHD.")
+  static let configuration = CommandConfiguration(
+    abstract: "Describe an image of any format.",
+    discussion: "Only the image itself is looked at, not what it refers to.")
 
   @Argument(help: "The image.", completion: .file())
   var file: String
 
+  @Option(
+    help: ArgumentHelp(
+      "The format that the image is in, instead of looking for it.", valueName: "format"),
+    completion: .list(ReadOptions.formats))
+  var format: String?
+
   @Flag(help: "Print one JSON object, and errors as JSON.")
   var json = false
 
+  func validate() throws {
+    if let format, DiskFormats.named(format) == nil {
+      throw ValidationError("--format: '\(format)' is not known")
+    }
+  }
+
   func run() throws {
-    let report = try naming(file) { try ImageReport(file) }
+    let report = try naming(file) { try ImageReport(file, format: format) }
     if json { try Console.result(json: report) } else { try Console.result(report.text) }
   }
 }
@@ -29,62 +43,77 @@ struct ImageReport: Encodable {
   let type: String
   let size: UInt64
   let fileSize: UInt64
+  let sectorSize: UInt32
+  let physicalSectorSize: UInt32?
   let creator: String?
   let created: String?
   let identifier: String?
+  let state: String?
   let geometry: String?
   let geometrySize: UInt64?
-  let blockSize: UInt32?
-  let blocks: Int?
-  let allocatedBlocks: Int?
+  let blockSize: UInt64?
+  let blocks: UInt64?
+  let allocatedBlocks: UInt64?
+  let log: String?
+  let snapshots: UInt32?
+  let parents: [String]?
+  let parentIdentifier: String?
+  let files: [String]?
 
-  init(_ path: String) throws {
+  /// - Parameter name: The format to take the file for; nil looks for magics.
+  init(_ path: String, format name: String? = nil) throws {
     let source = try InputFile(path)
     file = path
     fileSize = source.size
-    let image = try DiskFormats.open(source)
-    format = Swift.type(of: image).name
+    let known = try name.flatMap { DiskFormats.named($0) } ?? DiskFormats.recognize(source)
+    let image = try known.describe(source)
+    format = known.name
+    type = image.type
     size = image.size
-    let vhd = image as? VHDImage
-    let footer = vhd?.footer
-    type = vhd?.kind.name ?? format
-    creator = footer.map { footer in
-      let version = footer.creatorVersion
-      return "\(VHDFooter.text(footer.creator)) \(version >> 16).\(version & 0xffff)"
-    }
-    created = footer.map { Clock.text($0.created) }
-    identifier = footer.map { ImageReport.identifier($0.identifier) }
-    geometry = footer.map { "\($0.geometry)" }
-    geometrySize = footer.map { $0.geometry.byteCount }
-    blockSize = vhd?.header?.blockByteCount
-    blocks = vhd?.header == nil ? nil : vhd?.blockCount
-    allocatedBlocks = vhd?.header == nil ? nil : vhd?.allocatedBlockCount
-  }
-
-  /// The bytes in the order in which they are kept, grouped as usual.
-  private static func identifier(_ bytes: [UInt8]) -> String {
-    let text = Array(Hex.text(bytes))
-    return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(text[$0]) }
-      .joined(separator: "-")
+    sectorSize = image.sectorSize
+    physicalSectorSize = image.physicalSectorSize
+    creator = image.creator
+    created = image.created.map { Clock.text($0) }
+    identifier = image.identifier
+    state = image.state
+    geometry = image.geometry?.text
+    geometrySize = image.geometry?.byteCount
+    blockSize = image.blockByteCount
+    blocks = image.blockCount
+    allocatedBlocks = image.allocatedBlockCount
+    log = image.log
+    snapshots = image.snapshotCount
+    parents = image.parents.isEmpty ? nil : image.parents
+    parentIdentifier = image.parentIdentifier
+    files = image.files.isEmpty ? nil : image.files
   }
 
   var text: String {
     var lines = [
-      "file: \(file)",
-      "type: \(type)",
-      "size: \(size) bytes (\(ByteSize.text(size)))",
-      "file size: \(fileSize) bytes",
+      "file: \(file)", "format: \(format)", "type: \(type)",
+      "size: \(size) bytes (\(ByteSize.text(size)))", "file size: \(fileSize) bytes",
     ]
-    if let creator { lines.append("creator: \(creator)") }
-    if let created { lines.append("created: \(created)") }
-    if let identifier { lines.append("identifier: \(identifier)") }
+    func add(_ name: String, _ value: Any?) {
+      if let value { lines.append("\(name): \(value)") }
+    }
+    if let physicalSectorSize {
+      lines.append("sectors: \(sectorSize) bytes, physical \(physicalSectorSize) bytes")
+    }
+    add("creator", creator)
+    add("created", created)
+    add("identifier", identifier)
+    add("state", state)
     if let geometry, let geometrySize {
       lines.append("geometry: \(geometry) (\(geometrySize) bytes)")
     }
     if let blockSize, let blocks, let allocatedBlocks {
-      lines.append(
-        "blocks: \(allocatedBlocks) of \(blocks), \(ByteSize.text(UInt64(blockSize))) each")
+      lines.append("blocks: \(allocatedBlocks) of \(blocks), \(ByteSize.text(blockSize)) each")
     }
+    add("log", log)
+    add("snapshots", snapshots)
+    for parent in parents ?? [] { lines.append("parent: \(parent)") }
+    add("parent identifier", parentIdentifier)
+    for file in files ?? [] { lines.append("data in: \(file)") }
     return lines.joined(separator: "\n")
   }
 }

@@ -104,7 +104,7 @@ def repair(image, field, resealed):
     assert result.returncode in (0, 1, 65), (image, str(field), result)
     same = filecmp.cmp(image, image + ".whole", shallow=False)
     if not same:
-        again = subprocess.run(["vhd", "check", "--quiet", image], capture_output=True, text=True)
+        again = subprocess.run(["vhd", "check", "--quiet", "--no-parents", image], capture_output=True, text=True)
         assert (again.returncode == 0) == (result.returncode == 0), (image, str(field), result, again)
     if repairable(field, resealed):
         assert same, f"{image}: {field} was not brought back: {result.stdout}"
@@ -168,7 +168,7 @@ def main():
                     new = changed(field, old, source, reseal)
                 file.seek(field.base)
                 file.write(new)
-            result = subprocess.run(["vhd", "check", "--quiet", image], capture_output=True, text=True)
+            result = subprocess.run(["vhd", "check", "--quiet", "--no-parents", image], capture_output=True, text=True)
             why = allowed(field, old, new, reseal)
             if result.returncode in (1, 65):
                 found += 1
@@ -186,7 +186,7 @@ def main():
             with open(image, "r+b") as file:
                 file.seek(field.base)
                 file.write(old)
-        result = subprocess.run(["vhd", "check", "--quiet", image], capture_output=True, text=True)
+        result = subprocess.run(["vhd", "check", "--quiet", "--no-parents", image], capture_output=True, text=True)
         assert result.returncode == 0, (image, result)
     print(f"{found} changes found, {brought_back} of them undone byte for byte, {passed} allowed by the format; seed {seed}")
     assert brought_back * 2 > found

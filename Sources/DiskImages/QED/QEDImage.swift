@@ -32,6 +32,17 @@ public final class QEDImage: DiskFormat {
     }
     content = MappedDisk(source, map, parent: parent)
   }
+
+  public static func describe(_ source: any BlockSource) throws -> ImageDescription {
+    guard let head = try source.bytes(64, at: 0) else {
+      throw FormatError("QED header", at: 0, .truncated)
+    }
+    let map = try QEDMap(parsing: head, of: source)
+    var description = ImageDescription(type: name, size: map.size)
+    if let parent = map.backing { description.parents = [parent.name] }
+    try description.count(map)
+    return description
+  }
 }
 
 /// The two levels of tables of a QED image.

@@ -34,6 +34,17 @@ public final class VDIImage: DiskFormat {
     }
     content = MappedDisk(source, try VDIMap(parsing: head, of: source))
   }
+
+  public static func describe(_ source: any BlockSource) throws -> ImageDescription {
+    guard let head = try source.bytes(512, at: 0) else {
+      throw FormatError(structure, at: 0, .truncated)
+    }
+    let map = try VDIMap(parsing: head, of: source)
+    var description = ImageDescription(
+      type: head.span.little32(at: 76) == 2 ? "fixed" : "dynamic", size: map.size)
+    try description.count(map)
+    return description
+  }
 }
 
 /// The block map of a VDI.

@@ -8,7 +8,7 @@ public struct VHDCheck {
   /// The structures that findings are about.
   public static let structures = [
     "VHD file", "VHD footer", "VHD footer's copy", "VHD dynamic header", "VHD parent's path",
-    "VHD block table", "VHD sector bitmap",
+    "VHD block table", "VHD sector bitmap", "VHD chain",
   ]
 
   private let source: any BlockSource
@@ -108,11 +108,6 @@ public struct VHDCheck {
   }
 
   private mutating func checkDynamic(_ footer: VHDFooter) throws {
-    if footer.kind == .differencing {
-      findings.append(
-        Finding(
-          .note, "VHD footer", at: place + 60, "the parent of a differencing disk is not read"))
-    }
     let header: VHDDynamicHeader
     do {
       header = try VHDImage.header(of: source, footer)

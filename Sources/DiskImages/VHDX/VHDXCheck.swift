@@ -10,7 +10,7 @@ public struct VHDXCheck {
   /// The structures that findings are about.
   public static let structures = [
     "VHDX file", "VHDX header", "VHDX log", "VHDX region table", "VHDX metadata",
-    "VHDX parent locator", "VHDX block table",
+    "VHDX parent locator", "VHDX block table", "VHDX chain",
   ]
 
   private let source: any BlockSource

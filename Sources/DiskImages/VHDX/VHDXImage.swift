@@ -68,7 +68,7 @@ public final class VHDXImage: DiskFormat {
   }
 
   /// The first region table that is whole, and where it lies.
-  private static func regionTable(
+  static func regionTable(
     of file: any BlockSource
   ) throws -> (table: VHDXRegionTable, place: UInt64) {
     var trouble: FormatError?

@@ -18,7 +18,8 @@ struct VHDXTableCheck {
   /// Blocks of the disk, and entries that the table has for them and their bitmaps.
   private let blockCount: UInt64
   private let entryCount: UInt64
-  private var presentCount: UInt64 = 0
+  /// Blocks that have a place in the file.
+  private(set) var presentCount: UInt64 = 0
   private var draftCount: UInt64 = 0
   /// The end of the block that lies last in the file.
   private var reached: UInt64 = 0
@@ -43,14 +44,8 @@ struct VHDXTableCheck {
     self.metadata = metadata
     self.region = region
     let block = metadata.blockByteCount
-    let ratio = metadata.chunkRatio
     blockCount = metadata.size / block + (metadata.size % block == 0 ? 0 : 1)
-    let chunks = (blockCount + ratio - 1) / ratio
-    if metadata.hasParent {
-      entryCount = chunks * (ratio + 1)
-    } else {
-      entryCount = blockCount == 0 ? 0 : blockCount + (blockCount - 1) / ratio
-    }
+    entryCount = metadata.tableEntryCount
     taken = TakenUnits(below: min(file.size, 2 * VHDX.sizeLimit))
     _ = taken.take(0..<VHDX.alignment)
     for region in regions { _ = taken.take(region) }

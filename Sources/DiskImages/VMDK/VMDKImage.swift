@@ -60,7 +60,7 @@ public final class VMDKImage: DiskFormat {
       "VMDK header", at: 0, .unsupported(what))
   }
 
-  private static func embedded(
+  static func embedded(
     in source: any BlockSource, _ header: VMDKHeader
   ) throws -> VMDKDescriptor {
     // Some writers leave the room for a descriptor in each part.
@@ -86,6 +86,13 @@ public final class VMDKImage: DiskFormat {
   static func sparse(
     _ source: any BlockSource, _ extent: VMDKDescriptor.Extent, _ parent: (any BlockSource)?
   ) throws -> any BlockSource {
+    MappedDisk(source, try map(of: source, extent), parent: parent)
+  }
+
+  /// The tables of a sparse extent.
+  static func map(
+    of source: any BlockSource, _ extent: VMDKDescriptor.Extent
+  ) throws -> VMDKMap {
     var header = try VMDKHeader(of: source, at: 0)
     if header.directory == VMDKHeader.inFooter {
       // The footer is the last but one sector; the last one marks the end.
@@ -102,8 +109,7 @@ public final class VMDKImage: DiskFormat {
         "VMDK header", at: 12,
         .impossible("\(header.capacity) sectors, but \(extent.sectors) in the descriptor"))
     }
-    let map = try VMDKMap(of: source, header, size: extent.byteCount)
-    return MappedDisk(source, map, parent: parent)
+    return try VMDKMap(of: source, header, size: extent.byteCount)
   }
 
   // MARK: The parent

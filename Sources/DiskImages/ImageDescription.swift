@@ -1,0 +1,75 @@
+public import Blocks
+internal import Bytes
+
+/// What an image says of itself; what a format does not tell is nil.
+public struct ImageDescription: Sendable {
+  /// The format's own word for how the disk is kept: fixed, dynamic, streamOptimized.
+  public var type: String
+  /// The disk's size in bytes.
+  public var size: UInt64
+  /// Bytes of a logical and of a physical sector.
+  public var sectorSize: UInt32 = 512
+  public var physicalSectorSize: UInt32?
+  /// The unit that is allocated at once, in bytes; how many there are, and how many have a place.
+  public var blockByteCount: UInt64?
+  public var blockCount: UInt64?
+  public var allocatedBlockCount: UInt64?
+  public var creator: String?
+  /// Seconds since 1970.
+  public var created: Int64?
+  public var identifier: String?
+  /// Changes whenever the disk's data does: children name it.
+  public var state: String?
+  /// As text, and the bytes that it covers.
+  public var geometry: (text: String, byteCount: UInt64)?
+  /// Whether a log has to be replayed.
+  public var log: String?
+  /// What the image calls the disk that it builds on, the likeliest name first.
+  public var parents: [String] = []
+  /// By what the image knows that disk.
+  public var parentIdentifier: String?
+  /// Other files that hold parts of the disk.
+  public var files: [String] = []
+  public var snapshotCount: UInt32?
+
+  init(type: String, size: UInt64) {
+    self.type = type
+    self.size = size
+  }
+
+  /// Counts the blocks of a map: those that have a place in the image itself.
+  mutating func count(_ map: some BlockMap) throws {
+    blockByteCount = map.blockByteCount
+    blockCount = map.blockCount
+    var allocated: UInt64 = 0
+    var block: UInt64 = 0
+    while block < map.blockCount {
+      if let end = try map.endOfMissingTable(at: block) {
+        block = end
+        continue
+      }
+      switch try map.place(of: block) {
+      case .stored, .packed, .mixed: allocated += 1
+      case .zero, .parent: break
+      }
+      block += 1
+    }
+    allocatedBlockCount = allocated
+  }
+
+  /// 16 bytes as identifiers are usually written.
+  static func identifier(_ bytes: [UInt8]) -> String {
+    let text = Array(Hex.text(bytes))
+    return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(text[$0]) }
+      .joined(separator: "-")
+  }
+}
+
+extension DiskFormat {
+  /// What the image in `source` says of itself; no other file is opened.
+  ///
+  /// - Throws: `FormatError` for what is damaged, impossible or not supported.
+  public static func describe(_ source: any BlockSource) throws -> ImageDescription {
+    ImageDescription(type: name, size: source.size)
+  }
+}

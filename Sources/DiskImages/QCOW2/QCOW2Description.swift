@@ -1,0 +1,16 @@
+public import Blocks
+
+extension QCOW2Image {
+  public static func describe(_ source: any BlockSource) throws -> ImageDescription {
+    let header = try QCOW2Header(of: source)
+    var description = ImageDescription(type: name, size: header.state.size)
+    description.snapshotCount = header.snapshotCount
+    if let parent = header.backingName { description.parents = [parent] }
+    if let data = header.dataName { description.files = [data] }
+    // Where clusters lie in another file, only that one tells whether they can be there.
+    if !header.hasDataFile {
+      try description.count(QCOW2Map(of: source, data: source, header, header.state))
+    }
+    return description
+  }
+}
