@@ -46,6 +46,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CLinux"),
+    .target(name: "CNBD"),
     system("CZstd", "libzstd", "libzstd-dev"),
     system("CCrypto", "libcrypto", "libssl-dev"),
     system("CXXHash", "libxxhash", "libxxhash-dev"),
@@ -62,9 +63,14 @@ let package = Package(
 
     library("DiskImages", ["Bytes", "Platform", "Codecs", "Blocks"]),
     library("GuestLayouts", ["Bytes", "Blocks", "Codecs"]),
+    library("NetworkDisks", ["Bytes", "Platform", "Blocks", "CNBD"]),
     library("ObjectStores", ["Bytes", "Platform"]),
 
-    library("Reading", ["Bytes", "Platform", "Blocks", "Streams", "DiskImages", "GuestLayouts"]),
+    library(
+      "Reading",
+      [
+        "Bytes", "Platform", "Blocks", "Streams", "DiskImages", "GuestLayouts", "NetworkDisks",
+      ]),
     library("Writing", ["Bytes", "Platform", "Codecs", "Blocks", "DiskImages"]),
     library(
       "Repositories",
@@ -131,6 +137,7 @@ let package = Package(
 
     tests(
       "DiskImagesTests", ["Bytes", "Platform", "Blocks", "Codecs", "DiskImages", "TestSupport"]),
+    tests("NetworkDisksTests", ["Blocks", "NetworkDisks"]),
     tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),
     tests("WritingTests", ["Bytes", "Codecs", "Writing"]),
     tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),

@@ -32,6 +32,8 @@ public struct SourceError: Error, CustomStringConvertible {
     case unreadable(SystemError)
     /// The file ended before its size.
     case ended
+    /// Nothing can be read of it any more, for the reason in the text.
+    case lost(String)
   }
 
   /// What was being read, in bytes of the source.
@@ -45,12 +47,19 @@ public struct SourceError: Error, CustomStringConvertible {
     self.reason = reason
   }
 
+  /// Whether nothing can be read any more, at any place.
+  public var isLoss: Bool {
+    if case .lost = reason { return true }
+    return false
+  }
+
   public var description: String {
     let place =
       (file.map { "\($0): " } ?? "") + "bytes \(range.lowerBound) to \(range.upperBound)"
     return switch reason {
     case .unreadable(let error): "\(place): \(error)"
     case .ended: "\(place): the source has become shorter"
+    case .lost(let reason): "\(place): \(reason)"
     }
   }
 

@@ -13,6 +13,11 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
     self.code = code
   }
 
+  /// An answer to `operation` that makes no sense.
+  public static func senseless(_ operation: String) -> SystemError {
+    SystemError(operation, code: EPROTO)
+  }
+
   /// Whether the trouble is that something is not there.
   public var isMissing: Bool { code == ENOENT }
   /// Whether what should be a folder on the way is something else.

@@ -12,7 +12,8 @@ struct CompanionFiles: Companions {
   /// Folders in which any file may be had, by their real paths.
   private let allowed: [String]
   private let opened: OpenedFiles
-  /// From the image that the user named to the one that refers to others.
+  /// From the image that the user named to the one that refers to others; a disk from a server is
+  /// not in it, and has nothing beside it.
   private let chain: [InputFile]
 
   /// - Parameters:
@@ -20,7 +21,7 @@ struct CompanionFiles: Companions {
   ///   - folders: Where files may lie besides the image's own folder.
   ///   - opened: Gets all that are opened.
   /// - Throws: `ReadingError` for a folder that is none.
-  init(of image: InputFile, _ folders: [String], _ opened: OpenedFiles) throws {
+  init(of image: any NamedSource, _ folders: [String], _ opened: OpenedFiles) throws {
     allowed = try folders.map { folder in
       guard let real = try Files.realPath(folder), try Files.isFolder(real) else {
         throw ReadingError.request("\(folder): no folder", hint: nil)
@@ -28,7 +29,7 @@ struct CompanionFiles: Companions {
       return real
     }
     self.opened = opened
-    chain = [image]
+    chain = [image].compactMap { $0 as? InputFile }
   }
 
   private init(_ other: CompanionFiles, _ file: InputFile) {
@@ -95,7 +96,7 @@ struct CompanionFiles: Companions {
 
   /// The image's folder; a link stands for the image, so there may be two.
   private func imageFolders() throws -> [String] {
-    let image = chain[chain.count - 1].path
+    guard let image = chain.last?.path else { return [] }
     return try [Files.realPath(Files.folder(of: image)), Files.realPath(image).map(Files.folder)]
       .compactMap { $0 }
   }

@@ -1,4 +1,4 @@
-public import Blocks
+internal import Blocks
 internal import Bytes
 public import Platform
 
@@ -6,7 +6,7 @@ public import Platform
 ///
 /// A file that becomes shorter must not be mistaken for one that ends in a hole; so each answer
 /// about holes is followed by a look at the size.
-public final class InputFile: BlockSource {
+public final class InputFile: NamedSource {
   public let path: String
   private let file: FileDescriptor
   private let atOpen: FileStatus
@@ -33,7 +33,7 @@ public final class InputFile: BlockSource {
     }
   }
 
-  var isDevice: Bool { atOpen.kind == .blockDevice }
+  public var isDevice: Bool { atOpen.kind == .blockDevice }
 
   private static func unfit(_ path: String) -> ReadingError {
     .request(

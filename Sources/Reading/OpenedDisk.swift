@@ -5,7 +5,7 @@ internal import Streams
 
 /// A source that was opened in its format.
 struct OpenedDisk {
-  let file: InputFile
+  let file: any NamedSource
   /// The other files that the disk is made of.
   let companions: [InputFile]
   let disk: any BlockSource
@@ -13,7 +13,7 @@ struct OpenedDisk {
   /// What the user should know of how the format was found.
   let warning: String?
 
-  init(file: InputFile, disk: any BlockSource, format: String) {
+  init(file: any NamedSource, disk: any BlockSource, format: String) {
     self.file = file
     self.disk = disk
     self.format = format
@@ -22,17 +22,18 @@ struct OpenedDisk {
   }
 
   /// - Parameters:
-  ///   - path: A file or block device.
+  ///   - source: A file or block device.
   ///   - options: The format to take it for, and where other files may lie.
+  ///   - served: What is taken instead of a file, when `source` is not the name of one.
   /// - Throws: `ReadingError`, or what opening the format throws.
-  init(_ path: String, _ options: ReadOptions) throws {
-    file = try InputFile(path)
+  init(_ source: String, _ options: ReadOptions, served: ServedDisk? = nil) throws {
+    file = try served ?? InputFile(source)
     let (format, doubt) = try OpenedDisk.format(of: file, options)
     self.format = format.name
     warning = doubt
     if options.snapshot != nil, !format.hasSnapshots {
       throw ReadingError.unsupported(
-        source: path, "a \(format.name) disk has no snapshots inside",
+        source: file.path, "a \(format.name) disk has no snapshots inside",
         hint: "--snapshot belongs to qcow2")
     }
     let opened = OpenedFiles()
@@ -47,7 +48,7 @@ struct OpenedDisk {
 
   /// The format that the file is in, and what the user should know of how that was found.
   private static func format(
-    of file: InputFile, _ options: ReadOptions
+    of file: any NamedSource, _ options: ReadOptions
   ) throws -> (any DiskFormat.Type, doubt: String?) {
     if let name = options.format {
       guard let format = DiskFormats.named(name) else {
@@ -59,7 +60,7 @@ struct OpenedDisk {
     let format: any DiskFormat.Type
     do {
       format = try recognize(file, options.formatOption)
-    } catch let error as SourceError where options.salvage {
+    } catch let error as SourceError where options.salvage && !error.isLoss {
       return (
         RawImage.self, "taken as raw, as what would tell the format could not be read: \(error)"
       )
@@ -98,7 +99,7 @@ struct OpenedDisk {
   ///
   /// - Parameter option: What tells it instead.
   private static func recognize(
-    _ file: InputFile, _ option: String
+    _ file: any NamedSource, _ option: String
   ) throws -> any DiskFormat.Type {
     let path = file.path
     let format: any DiskFormat.Type

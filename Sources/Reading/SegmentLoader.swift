@@ -7,6 +7,11 @@ struct SegmentLoader: Sendable {
   /// Bytes that are read and then looked through, so few that they are still in the cache.
   static let pieceByteCount = 256 << 10
 
+  /// Bytes that are asked for at once; what comes from a server is worth waiting for as a whole.
+  private var pieceByteCount: Int {
+    volume.isServed && volume.isRaw ? Segment.byteCount : SegmentLoader.pieceByteCount
+  }
+
   let volume: SourceVolume
   /// An extent of data that is known to the one who planned; spares asking again.
   let known: Range<UInt64>
@@ -39,7 +44,7 @@ struct SegmentLoader: Sendable {
   private func read(_ range: Range<Int>, of segment: Segment) throws {
     var start = range.lowerBound
     while start < range.upperBound {
-      let end = min(start + SegmentLoader.pieceByteCount, range.upperBound)
+      let end = min(start + pieceByteCount, range.upperBound)
       do {
         try fill(start..<end, of: segment)
         findZeros(in: start..<end, of: segment)
@@ -67,9 +72,10 @@ struct SegmentLoader: Sendable {
 
   // MARK: Unreadable places
 
-  /// Reads what can be read of a piece: grain by grain, and sector by sector where that fails.
+  /// Reads what can be read of a piece: in smaller ones, then grain by grain, and sector by sector
+  /// where that fails.
   private func salvage(_ range: Range<Int>, of segment: Segment, _ error: SourceError) throws {
-    if let end = end(error) {
+    if let end = end(error, segment.offset + UInt64(range.lowerBound)) {
       let first = Int(clamping: Int64(end) - Int64(segment.offset))
       let kept = max(range.lowerBound, min(first, range.upperBound))
       // The bytes before the end arrived, or may be read again as they are fewer now.
@@ -77,8 +83,17 @@ struct SegmentLoader: Sendable {
       mark(kept..<range.upperBound, of: segment)
       return
     }
+    if range.count > SegmentLoader.pieceByteCount {
+      return try retry(range, by: SegmentLoader.pieceByteCount, of: segment) {
+        try salvageGrains($0, of: segment)
+      }
+    }
+    try salvageGrains(range, of: segment)
+  }
+
+  private func salvageGrains(_ range: Range<Int>, of segment: Segment) throws {
+    let sector = Int(max(512, min(volume.disk.sectorSize, UInt32(Zeros.grain))))
     try retry(range, by: Zeros.grain, of: segment) { grain in
-      let sector = Int(max(512, min(volume.disk.sectorSize, UInt32(Zeros.grain))))
       try retry(grain, by: sector, of: segment) { mark($0, of: segment) }
     }
   }
@@ -104,11 +119,17 @@ struct SegmentLoader: Sendable {
     }
   }
 
-  /// Where the source has come to end, if that is the trouble.
-  private func end(_ error: SourceError) -> UInt64? {
-    guard volume.isRaw, case .ended = error.reason else { return nil }
-    volume.missing.end(at: error.range.lowerBound)
-    return error.range.lowerBound
+  /// Where the source has come to end, if that is the trouble; nothing that was read from `start`
+  /// on is kept when the server is lost.
+  private func end(_ error: SourceError, _ start: UInt64) -> UInt64? {
+    let end: UInt64
+    switch error.reason {
+    case .ended where volume.isRaw: end = error.range.lowerBound
+    case .lost: end = start
+    case .ended, .unreadable: return nil
+    }
+    volume.missing.end(at: end)
+    return end
   }
 
   private func mark(_ range: Range<Int>, of segment: Segment) {

@@ -25,12 +25,13 @@ public final class SourceFeed: VolumeFeed {
   /// What may have to be opened for sources: for `Sandbox`, before they are looked at.
   ///
   /// - Parameters:
-  ///   - sources: Paths of files and block devices.
+  ///   - sources: Paths of files and block devices; what else `SourceName` knows has none.
   ///   - options: How they will be read.
   /// - Returns: The sources, the folders that they lie in, and those that images may refer to.
   public static func paths(for sources: [String], _ options: ReadOptions) throws -> [String] {
     try options.references
       + sources.flatMap { source in
+        guard case .path = SourceName(source) else { return [String]() }
         let real = try naming(source: source) { try Files.realPath(source) } ?? source
         return [source, Files.folder(of: source), Files.folder(of: real)]
       }
@@ -39,16 +40,21 @@ public final class SourceFeed: VolumeFeed {
   /// Opens all sources.
   ///
   /// - Parameters:
-  ///   - sources: Paths of files and block devices.
+  ///   - sources: Paths of files and block devices, or what else `SourceName` knows.
   ///   - options: How they are read.
+  ///   - served: Those of them that servers export; nil connects to them now.
   ///   - wantsLayout: Whether to look at partitions even if nothing is skipped for them.
   /// - Throws: `ReadingError`.
-  public init(_ sources: [String], _ options: ReadOptions, wantsLayout: Bool = false) throws {
+  public init(
+    _ sources: [String], _ options: ReadOptions, served: ServedSources? = nil,
+    wantsLayout: Bool = false
+  ) throws {
     let names = try VolumeNames.of(sources, given: options.names)
+    let served = try served ?? ServedSources(sources)
     volumes = try sources.enumerated().map { index, path in
-      try naming(source: path) {
+      try naming(source: SourceName(path).shown) {
         SourceVolume(
-          try OpenedDisk(path, options),
+          try OpenedDisk(path, options, served: served.disk(index)),
           number: UInt32(index), name: names[index],
           options, wantsLayout: wantsLayout)
       }
@@ -73,6 +79,18 @@ public final class SourceFeed: VolumeFeed {
 
   /// The sum of all volumes' sizes, in bytes.
   public var byteCount: UInt64 { volumes.reduce(0) { $0 + $1.size } }
+
+  /// The feed itself, or around it one that asks servers for more than the consumer's own threads
+  /// would.
+  public func readingAhead() -> any VolumeFeed {
+    guard volumes.contains(where: \.isServed) else { return self }
+    return LoadAhead(self, workers: SourceFeed.serverLoaders, window: SourceFeed.serverWindow)
+  }
+
+  /// Threads that wait for servers, each with a segment's requests under way.
+  private static let serverLoaders = 4
+  /// Segments that servers have sent or are asked for.
+  private static let serverWindow = 8
 
   public var missing: [String] { volumes.flatMap { $0.missing.texts($0.name) } }
 

@@ -15,7 +15,7 @@ public final class SourceVolume: Sendable {
 
   /// What the user should know of how the format was found.
   let warning: String?
-  let file: InputFile
+  let file: any NamedSource
   private let companions: [InputFile]
   let options: ReadOptions
   let skipped: TypedExtents
@@ -25,6 +25,8 @@ public final class SourceVolume: Sendable {
   public var path: String { file.path }
   var name: String { header.name }
   var size: UInt64 { disk.size }
+  /// Whether it comes from a server, which is slow to answer but can answer much at once.
+  var isServed: Bool { file is ServedDisk }
   /// Whether places in the file are places in the disk.
   var isRaw: Bool { format == "raw" }
 
@@ -119,7 +121,11 @@ public final class SourceVolume: Sendable {
     do {
       return try disk.nextData(at: offset)
     } catch let error as SourceError where options.salvage {
-      if isRaw, case .ended = error.reason { missing.end(at: error.range.lowerBound) }
+      switch error.reason {
+      case .ended where isRaw: missing.end(at: error.range.lowerBound)
+      case .lost: missing.end(at: offset)
+      case .ended, .unreadable: break
+      }
       return offset..<size
     }
   }

@@ -1,5 +1,3 @@
-internal import Platform
-
 /// The names that volumes get.
 enum VolumeNames {
   /// The most bytes of a name.
@@ -16,7 +14,7 @@ enum VolumeNames {
         "\(given.count) names for \(sources.count) sources",
         hint: "give one name for each source, in their order, or none")
     }
-    let names = given.isEmpty ? sources.map { usual(for: $0) } : given
+    let names = given.isEmpty ? sources.map { SourceName($0).volumeName } : given
     for name in names where !isAllowed(name) {
       throw .request(
         "'\(name)' cannot be a volume's name",
@@ -29,17 +27,20 @@ enum VolumeNames {
     return names
   }
 
-  /// The file's name without its extension.
-  static func usual(for path: String) -> String {
-    let name = Files.name(of: path)
-    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
-    return String(name[..<dot])
+  /// `name` with what is not allowed in one replaced.
+  static func allowed(_ name: String) -> String {
+    var scalars = String.UnicodeScalarView()
+    for scalar in name.unicodeScalars { scalars.append(isAllowed(scalar) ? scalar : "-") }
+    let name = String(scalars)
+    return isAllowed(name) ? name : "disk"
   }
 
   private static func isAllowed(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.count <= byteLimit
-      && !name.unicodeScalars.contains {
-        $0 == "/" || $0 == ":" || $0.value < 0x20 || (0x7F...0x9F).contains($0.value)
-      }
+      && name.unicodeScalars.allSatisfy { isAllowed($0) }
+  }
+
+  private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+    scalar != "/" && scalar != ":" && scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value)
   }
 }

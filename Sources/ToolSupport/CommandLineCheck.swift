@@ -66,6 +66,8 @@ struct CommandLineCheck {
 
   /// The failure for what the parser says.
   func failure(_ text: String) -> Failure {
+    // A command that serves a disk came as one word, whose parts are parted by NUL.
+    let text = String(text.map { $0 == "\0" ? " " : $0 })
     var message = text.prefix(1).lowercased() + text.dropFirst()
     // What is missing is looked for first; but then it is an unknown word that is in the way.
     if message.hasPrefix("missing expected argument"), let option = unknownOption {

@@ -112,6 +112,7 @@ extension Failure {
     switch error {
     case .request(let problem, let hint): self.init(.usage, problem, hint: hint)
     case .unsupported(_, _, let hint): self.init(.impossible, "\(error)", hint: hint)
+    case .unreachable(_, _, let hint): self.init(.failed, "\(error)", hint: hint)
     case .source(let source, let error): self.init(source, error)
     }
   }

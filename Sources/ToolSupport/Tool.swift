@@ -1,6 +1,7 @@
 public import ArgumentParser
 internal import Glibc
 internal import Platform
+internal import Reading
 
 /// A command that ends as vpipe(7) says: one status, one message, on stderr.
 public protocol Tool: ParsableCommand {}
@@ -10,10 +11,11 @@ extension Tool {
   public static func main() {
     Signals.cleanUpOnDeath()
     Signals.answerProgress()
-    let check = CommandLineCheck(self, Array(CommandLine.arguments.dropFirst()))
+    let words = Array(CommandLine.arguments.dropFirst())
+    let check = CommandLineCheck(self, words)
     do {
       try check.requireCommand()
-      try parseAndRun()
+      try parseAndRun(try SourceCommands.gather(words))
     } catch let failure as Failure {
       Console.complain(failure)
       leave(failure.status)
@@ -27,9 +29,9 @@ extension Tool {
     leave(.done)
   }
 
-  private static func parseAndRun() throws {
+  private static func parseAndRun(_ arguments: [String]) throws {
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch  where !(error is Failure) && exitCode(for: error) == .success {
       // Help and version: results, which a full disk must not swallow.
@@ -42,4 +44,8 @@ extension Tool {
 ///
 /// At once, without the libraries' clean-up: other threads may still be at work in them, and
 /// everything that this process writes goes out by its own system calls.
-public func leave(_ status: ExitStatus) -> Never { _exit(status.rawValue) }
+/// But servers that were started for a source are gone when it has ended.
+public func leave(_ status: ExitStatus) -> Never {
+  ServedSources.closeAll()
+  _exit(status.rawValue)
+}

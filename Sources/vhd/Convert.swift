@@ -24,9 +24,14 @@ struct Convert: Tool {
   func run() throws {
     let plan = try image.diskPlan(destination)
     let output = try ImageOutput(destination, force: image.force, plan)
-    let feed = try naming(source) { try SourceFeed([source], try reading.options()) }
+    let feed = try naming(SourceName(source).shown) {
+      try SourceFeed([source], try reading.options())
+    }
     try output.refuse(feed)
-    try DiskCopy(Expansion(feed), named: source, disk: nil, plan, to: output, image.output).run()
+    try DiskCopy(
+      Expansion(feed.readingAhead()), named: SourceName(source).shown, disk: nil, plan, to: output,
+      image.output
+    ).run()
     try image.report(destination)
   }
 }

@@ -57,7 +57,7 @@ struct Create: Tool {
     guard sources.isEmpty else {
       let feed = try naming("sources") { try SourceFeed(sources, try reading.options()) }
       try destination.refuse(feed)
-      return feed
+      return feed.readingAhead()
     }
     try Console.requireBinaryInput(hint: "send a stream into it, or name a source")
     try destination.refuse(.standardInput)

@@ -21,7 +21,7 @@ struct Tally {
   mutating func follow(_ body: (FeedItem) throws -> Void) throws {
     let progress = Progress("reading", total: feed.byteCount, options)
     defer { progress.finish() }
-    let loaded = LoadAhead(feed)
+    let loaded = LoadAhead(feed.readingAhead())
     defer { loaded.close() }
     while let item = try loaded.next() {
       try body(item)

@@ -81,8 +81,9 @@ struct Vread: Tool {
   /// Images are other people's: whatever one may bring about here, it gets at no file that is not its
   /// own. Threads start later.
   private func openInSandbox(_ options: ReadOptions) throws -> SourceFeed {
+    let served = try ServedSources(sources, isComplete: !list || scan)
     try Sandbox.allowOnlyReading(SourceFeed.paths(for: sources, options))
-    let feed = try SourceFeed(sources, options, wantsLayout: list)
+    let feed = try SourceFeed(sources, options, served: served, wantsLayout: list)
     try Sandbox.allowOnlyReading([])
     return feed
   }

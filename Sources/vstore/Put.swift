@@ -110,7 +110,7 @@ struct Put: Tool {
     }
     var options = try reading.options()
     options.names = volume
-    return try naming("sources") { try SourceFeed(sources, options) }
+    return try naming("sources") { try SourceFeed(sources, options) }.readingAhead()
   }
 
   private func total(_ feed: any VolumeFeed) -> UInt64 { (feed as? SourceFeed)?.byteCount ?? 0 }

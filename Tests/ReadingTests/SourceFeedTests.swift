@@ -130,8 +130,8 @@ struct SourceFeedTests {
     }
     let feed = try SourceFeed([one.path, two.path], ReadOptions { $0.names = ["x", "y"] })
     #expect(feed.volumes.map(\.header.name) == ["x", "y"])
-    #expect(VolumeNames.usual(for: "/a/.hidden") == ".hidden")
-    #expect(VolumeNames.usual(for: "/dev/sda") == "sda")
+    #expect(SourceName.stem("/a/.hidden") == ".hidden")
+    #expect(SourceName.stem("/dev/sda") == "sda")
   }
 
   @Test func `what is no disk is refused`() throws {

@@ -58,6 +58,24 @@ void cl_end_telling(void);
 /* SIGUSR1 sets a flag that this call reads and clears. */
 void cl_install_progress_signal(void);
 int cl_take_progress_signal(void);
+/* Makes a Unix socket that listens, and that only this process and those it hands the socket to can
+   find: its name is gone already. listener is the socket; place can be connected to as
+   /proc/self/fd/PLACE. 0, or -1 with errno. */
+int cl_listen_hidden(const char *folder, int *listener, int *place);
+/* Starts a program, found through PATH, that is handed the listening socket as systemd does it:
+   as descriptor 3, with LISTEN_PID and LISTEN_FDS. What it prints goes to stderr, and it gets
+   SIGTERM when this thread's process ends. Its process id, or -1 with errno, also when it cannot
+   be executed. */
+pid_t cl_start_server(char *const arguments[], int listener);
+/* Whether a program that was started has ended within so many milliseconds; then its status is told.
+   It is asked about no more afterwards. */
+int cl_has_ended(pid_t process, int *status, int patience);
+/* Sends it SIGTERM. */
+void cl_ask_to_end(pid_t process);
+/* Ends it at once, and tells its status. */
+void cl_kill(pid_t process, int *status);
+/* A status as a shell tells it: 128 and more for signals. */
+int cl_exit_code(int status);
 /* Copies the message of an errno value into text. */
 void cl_error_text(int code, char *text, size_t n);
 /* A terminal's width in columns, or 0. */
