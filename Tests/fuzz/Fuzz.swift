@@ -59,7 +59,7 @@ enum Fuzz {
     "vhdxcheck": ImageTarget(format: VHDXImage.self, check: .vhdx),
     "vmdk": ImageTarget(format: VMDKImage.self),
     "qcow2": ImageTarget(format: QCOW2Image.self), "qed": ImageTarget(format: QEDImage.self),
-    "vdi": ImageTarget(format: VDIImage.self),
+    "vdi": ImageTarget(format: VDIImage.self), "chain": ChainTarget(),
   ]
 
   static let target: any FuzzTarget = {

@@ -18,7 +18,7 @@ struct ImageTarget: FuzzTarget {
   var check: CheckedFormat?
 
   private static let sector = 512
-  private static let sizeLimit: UInt64 = 64 << 20
+  static let sizeLimit: UInt64 = 64 << 20
 
   func mended(_ input: [UInt8]) -> [UInt8] {
     guard format.name == "vhdx" else { return input }
@@ -66,7 +66,11 @@ struct ImageTarget: FuzzTarget {
       return
     }
     _ = try DiskFormats.recognize(source)
-    let disk = try format.init(opening: source)
+    try ImageTarget.walk(try format.init(opening: source))
+  }
+
+  /// Reads here and there in a disk, and holds it to what it says of its data.
+  static func walk(_ disk: any BlockSource) throws {
     var position: UInt64 = 0
     for _ in 0..<100 {
       guard let data = try disk.nextData(at: position) else { break }
@@ -95,7 +99,7 @@ struct ImageTarget: FuzzTarget {
 }
 
 /// The sectors of a file that are not zero.
-private struct SparseImage {
+struct SparseImage {
   private static let sector = 512
   private var sectors: [UInt32: [UInt8]] = [:]
   private var count: UInt32 = 0

@@ -5,7 +5,7 @@ images.py vhdx-child PARENT CHILD EXPECTED SEED [NAME]  a differencing VHDX: all
 images.py cowd EXPECTED DESCRIPTOR SEED [PARENT]        a vmfsSparse disk, a delta where there is a parent
 images.py sesparse EXPECTED DESCRIPTOR SEED [PARENT]    the same with an seSparse extent
 
-EXPECTED holds the parent's bytes when it begins (or the disk's size in zeros), and gets the child's.
+With VPIPE_SMALL=1 there is little in them, and in few blocks: seeds for a fuzzer. EXPECTED holds the parent's bytes when it begins (or the disk's size in zeros), and gets the child's.
 """
 import os, random, re, struct, sys, uuid
 
@@ -20,6 +20,14 @@ def crc32c(data, table=[]):
     for byte in data:
         value = value >> 8 ^ table[(value ^ byte) & 255]
     return value ^ 0xFFFFFFFF
+
+
+SMALL = os.environ.get("VPIPE_SMALL") == "1"
+
+
+def content(choice, count):
+    """Random bytes; little of them and zeros where it is to be small."""
+    return choice.randbytes(512) + bytes(count - 512) if SMALL else choice.randbytes(count)
 
 
 class Disk:
@@ -66,7 +74,7 @@ def vhd_child(parent, child, expected, seed, name=None):
         bitmap, data = bytearray(512), bytearray(block)
         for sector, isset in enumerate(bits):
             # What is not marked holds rubbish, which nobody may read.
-            piece = choice.randbytes(512) if choice.random() < 0.9 else bytes(512)
+            piece = choice.randbytes(512) if choice.random() < (0.002 if SMALL else 0.9) else bytes(512)
             data[sector * 512:sector * 512 + 512] = piece
             if isset:
                 bitmap[sector // 8] |= 0x80 >> sector % 8
@@ -159,7 +167,7 @@ def vhdx_child(parent, child, expected, seed, name=None):
             disk.put(index * block, bytes(block))
             continue
         entries[slot] = kind | place
-        data = bytearray(choice.randbytes(block))
+        data = bytearray(content(choice, block))
         if kind == 6:
             disk.put(index * block, bytes(data))
         else:
@@ -253,7 +261,8 @@ def descriptor(path, extent, kind, sectors, parent, choice):
 def runs(choice, grains):
     """Some runs of grains, one at the very end."""
     starts = [choice.randrange(grains) for _ in range(20)] + [grains - 3]
-    return sorted({grain for start in starts for grain in range(start, min(grains, start + choice.randrange(1, 400)))})
+    longest = 3 if SMALL else 400
+    return sorted({grain for start in starts for grain in range(start, min(grains, start + choice.randrange(1, longest)))})
 
 
 def cowd(expected, path, seed, parent=None):
@@ -305,7 +314,7 @@ def sesparse(expected, path, seed, parent=None):
             if kind == 3:
                 # Past the 4,096th, the number's upper part is used.
                 number += choice.randrange(1, 8)
-                data = choice.randbytes(4096)
+                data = content(choice, 4096)
                 file.seek((dataat + number * 8) * 512)
                 file.write(data)
                 table[index][grain % 4096] = 3 << 60 | (number & 0xFFF) << 48 | number >> 12
