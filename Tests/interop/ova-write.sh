@@ -58,10 +58,10 @@ judged() {
   cd ..
 }
 
-cp --sparse=always "$(make_disk 192M 16M)" system.raw
+cp --sparse=always "$(make_disk 64M 8M)" system.raw
 chmod u+w system.raw
-truncate -s 314574336 system.raw
-noise 1536 8 | put_at system.raw 314572800
+truncate -s 82838016 system.raw
+noise 1536 8 | put_at system.raw 82836480
 small_disk data.raw
 truncate -s 20G empty.raw
 works vstore init -r R

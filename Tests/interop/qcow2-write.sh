@@ -25,15 +25,15 @@ tried() {
   judged "$disk" place.qcow2
 }
 
-cp --sparse=always "$(make_disk 192M 16M)" disk.raw
+cp --sparse=always "$(make_disk 64M 8M)" disk.raw
 chmod u+w disk.raw
-truncate -s 314574336 disk.raw
-noise 1536 8 | put_at disk.raw 314572800
+truncate -s 82838016 disk.raw
+noise 1536 8 | put_at disk.raw 82836480
 for way in '' '--compress zstd' '--compress deflate'; do
   # shellcheck disable=SC2086
   tried disk.raw $way
   # qemu goes on with it.
-  qemu-io -f qcow2 -c 'write -P 7 100M 1M' -c 'write -z 0 64K' image.qcow2 >/dev/null
+  qemu-io -f qcow2 -c 'write -P 7 70M 1M' -c 'write -z 0 64K' image.qcow2 >/dev/null
   qemu-img check -q image.qcow2
 done
 is "$(qemu-img info pipe.qcow2 | grep -c 'compression type: zlib')" 1

@@ -11,6 +11,7 @@ judged() {
   python3 "$reader" "$1" read.raw >chain
   cmp read.raw "$2"
   vread --raw "$1" | cmp - "$2"
+  vhd check --quiet "$1"
 }
 
 # A size that is no multiple of a grain, nor of a block.

@@ -20,13 +20,13 @@ judged() {
 }
 
 # A size that is no multiple of a grain, then one that is none of a sector.
-cp --sparse=always "$(make_disk 192M 16M)" disk.raw
+cp --sparse=always "$(make_disk 64M 8M)" disk.raw
 chmod u+w disk.raw
-truncate -s 314574336 disk.raw
-noise 1536 8 | put_at disk.raw 314572800
+truncate -s 82838016 disk.raw
+noise 1536 8 | put_at disk.raw 82836480
 works vhd convert disk.raw image.vmdk
 judged disk.raw image.vmdk
-grep -aq '^RW 614403 SPARSE "image.vmdk"$' image.vmdk
+grep -aq '^RW 161793 SPARSE "image.vmdk"$' image.vmdk
 # Into a pipe without any spool file, and from a point's stream.
 vread disk.raw | vhd create --format vmdk --spool /missing | cat >pipe.vmdk
 judged disk.raw pipe.vmdk
