@@ -52,33 +52,15 @@ struct Repair: Tool {
     if !plan.steps.isEmpty, !dryRun {
       let path = inPlace ? file : output ?? "\(file).repaired"
       target = path
-      if inPlace { try repairInPlace(plan) } else { try repairCopy(plan, path) }
+      if inPlace {
+        try RepairedFile.make(plan.steps, inPlace: file)
+      } else {
+        try RepairedFile.make(plan.steps, file, copiedTo: path, isForced: force)
+      }
     }
     try report(plan, target)
     if plan.after.contains(where: { $0.severity == .refusal }) { leave(.damaged) }
     if !plan.after.isEmpty { leave(.different) }
-  }
-
-  private func repairInPlace(_ plan: RepairPlan) throws(Failure) {
-    try naming(file) {
-      let target = try FileDescriptor(file, .updateExclusive)
-      guard try target.lock() else {
-        throw Failure(.busy, "\(file): somebody else has it locked")
-      }
-      for step in plan.steps {
-        try RepairedFile.make(step, in: target)
-        try target.sync()
-      }
-      try target.close()
-    }
-  }
-
-  private func repairCopy(_ plan: RepairPlan, _ path: String) throws {
-    let copy = try RepairedFile.copy(file, to: path, isForced: force)
-    try naming(path) {
-      for step in plan.steps { try RepairedFile.make(step, in: copy.file) }
-      try copy.commit(replacing: force)
-    }
   }
 
   private func report(_ plan: RepairPlan, _ target: String?) throws(Failure) {

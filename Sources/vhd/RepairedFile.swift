@@ -13,9 +13,49 @@ enum RepairedFile {
   static func make(_ step: RepairStep, in file: FileDescriptor) throws(SystemError) {
     let size = try file.status().size
     if step.leastByteCount > size { try file.truncate(to: step.leastByteCount) }
+    for (from, to) in step.copies { try copy(from, to: to, in: file) }
     let bulk = BulkFile(file, isCached: true)
     for range in step.zeros { try bulk.zero(range) }
     for write in step.writes { try file.write(write.bytes.span, at: write.offset) }
+    if step.mostByteCount < size { try file.truncate(to: step.mostByteCount) }
+  }
+
+  private static func copy(
+    _ range: Range<UInt64>, to place: UInt64, in file: FileDescriptor
+  ) throws(SystemError) {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let count = min(range.upperBound - position, pieceByteCount)
+      let bytes = try file.read(Int(count), at: position)
+      try file.write(bytes.span, at: place + (position - range.lowerBound))
+      position += count
+    }
+  }
+
+  /// Makes all steps in the file itself, each flushed before the next one.
+  static func make(_ steps: [RepairStep], inPlace path: String) throws(Failure) {
+    try naming(path) {
+      let target = try FileDescriptor(path, .updateExclusive)
+      guard try target.lock() else {
+        throw Failure(.busy, "\(path): somebody else has it locked")
+      }
+      for step in steps {
+        try make(step, in: target)
+        try target.sync()
+      }
+      try target.close()
+    }
+  }
+
+  /// Makes all steps in a copy, which appears when it is whole.
+  static func make(
+    _ steps: [RepairStep], _ path: String, copiedTo output: String, isForced: Bool
+  ) throws(Failure) {
+    let copy = try copy(path, to: output, isForced: isForced)
+    try naming(output) {
+      for step in steps { try make(step, in: copy.file) }
+      try copy.commit(replacing: isForced)
+    }
   }
 
   /// Begins a copy of a file, with its holes, that is not there yet under its name.

@@ -10,7 +10,7 @@ struct Vhd: Tool {
     discussion: "A disk comes as a sealed stream on stdin, or from a file by its name.",
     version: Version.text,
     subcommands: [
-      Create.self, Convert.self, Diff.self, Info.self, Check.self, Repair.self, Compare.self,
-      Ranges.self,
+      Create.self, Convert.self, Diff.self, Info.self, Check.self, Repair.self, Resize.self,
+      Compare.self, Ranges.self,
     ])
 }

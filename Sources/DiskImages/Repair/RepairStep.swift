@@ -20,11 +20,15 @@ public struct RepairStep: Sendable {
   public let offset: UInt64
   /// What is done to it.
   public let text: String
+  /// Where bytes of the file are copied to, before anything else; the two do not overlap.
+  public var copies: [(from: Range<UInt64>, to: UInt64)] = []
   /// Ranges that become zero before anything is written.
   public var zeros: [Range<UInt64>] = []
   public var writes: [Write] = []
   /// The least length that the file then has, in bytes.
   public var leastByteCount: UInt64 = 0
+  /// The most bytes that the file then has: what is behind them is cut off, after all the rest.
+  public var mostByteCount: UInt64 = .max
 
   init(_ structure: String, at offset: UInt64, _ text: String) {
     self.structure = structure
@@ -43,8 +47,9 @@ public struct RepairStep: Sendable {
 
   /// How long the file is once the step is made.
   public func byteCount(after byteCount: UInt64) -> UInt64 {
-    let ends = writes.map(\.range.upperBound) + zeros.map(\.upperBound)
-    return max(byteCount, leastByteCount, ends.max() ?? 0)
+    var ends = writes.map(\.range.upperBound) + zeros.map(\.upperBound)
+    ends += copies.map { $0.to + ($0.from.upperBound - $0.from.lowerBound) }
+    return min(max(byteCount, leastByteCount, ends.max() ?? 0), mostByteCount)
   }
 }
 
@@ -71,6 +76,13 @@ final class RepairedSource: BlockSource {
     if there < bytes.count {
       var rest = bytes._mutatingExtracting(there..<bytes.count)
       rest.update(repeating: 0)
+    }
+    for (from, to) in step.copies {
+      let part = (to..<to + (from.upperBound - from.lowerBound)).clamped(to: window)
+      guard !part.isEmpty else { continue }
+      var target = bytes._mutatingExtracting(
+        Int(part.lowerBound - offset)..<Int(part.upperBound - offset))
+      try file.read(into: &target, at: from.lowerBound + (part.lowerBound - to))
     }
     for zero in step.zeros where zero.overlaps(window) {
       let part = zero.clamped(to: window)

@@ -101,13 +101,14 @@ enum VHDXRepair {
 
   /// A header's bytes with some fields changed, and a checksum that fits.
   static func bytes(
-    of header: VHDXHeader, sequence: UInt64, log: GUID? = nil, fileWrite: GUID? = nil
+    of header: VHDXHeader, sequence: UInt64, log: GUID? = nil, fileWrite: GUID? = nil,
+    dataWrite: GUID? = nil
   ) -> [UInt8] {
     var builder = ByteBuilder(.little, capacity: VHDXHeader.byteCount)
     builder.raw(Array(header.bytes[0..<8]))
     builder.u64(sequence)
     builder.raw((fileWrite ?? header.fileWrite).bytes)
-    builder.raw(header.dataWrite.bytes)
+    builder.raw((dataWrite ?? header.dataWrite).bytes)
     builder.raw((log ?? header.log).bytes)
     builder.raw(Array(header.bytes[64...]))
     return VHDXChecksum.sealed(builder.bytes)
