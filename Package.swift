@@ -47,6 +47,7 @@ let package = Package(
   targets: [
     .target(name: "CLinux"),
     .target(name: "CNBD"),
+    .target(name: "CArchive"),
     system("CZstd", "libzstd", "libzstd-dev"),
     system("CCrypto", "libcrypto", "libssl-dev"),
     system("CXXHash", "libxxhash", "libxxhash-dev"),
@@ -61,6 +62,9 @@ let package = Package(
     library("Chunking", ["Bytes", "Codecs", "Blocks"]),
     library("Streams", ["Bytes", "Platform", "Codecs", "Blocks"]),
 
+    library("Archives", ["Bytes", "Blocks", "CArchive"]),
+
+    library("Appliances", ["Bytes", "Codecs", "Archives"]),
     library("DiskImages", ["Bytes", "Platform", "Codecs", "Blocks"]),
     library("GuestLayouts", ["Bytes", "Blocks", "Codecs"]),
     library("NetworkDisks", ["Bytes", "Platform", "Blocks", "CNBD"]),
@@ -69,7 +73,8 @@ let package = Package(
     library(
       "Reading",
       [
-        "Bytes", "Platform", "Blocks", "Streams", "DiskImages", "GuestLayouts", "NetworkDisks",
+        "Bytes", "Platform", "Codecs", "Blocks", "Streams", "Archives", "Appliances", "DiskImages",
+        "GuestLayouts", "NetworkDisks",
       ]),
     library("Writing", ["Bytes", "Platform", "Codecs", "Blocks", "DiskImages"]),
     library(

@@ -17,7 +17,7 @@ export PATH LC_ALL=C
 build_needs=(
   git:git file:/etc/ssl/certs/ca-certificates.crt:ca-certificates c++:g++ pkg-config:pkg-config
   lib:libcrypto:libssl-dev lib:libzstd:libzstd-dev lib:libxxhash:libxxhash-dev
-  lib:libdeflate:libdeflate-dev lib:libnbd:libnbd-dev
+  lib:libdeflate:libdeflate-dev lib:libnbd:libnbd-dev lib:libarchive:libarchive-dev lib:expat:libexpat1-dev
 )
 # What Swift's own programs load.
 swift_needs=(

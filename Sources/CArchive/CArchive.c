@@ -1,0 +1,178 @@
+#define _GNU_SOURCE
+#include "CArchive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <dlfcn.h>
+#include <expat.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* Every function that is used, by the type that its header gives it. */
+#define ARCHIVE_FUNCTIONS(F) \
+  F(archive_read_new) F(archive_read_support_format_tar) F(archive_read_support_format_zip_streamable) \
+  F(archive_read_support_format_raw) F(archive_read_support_filter_gzip) \
+  F(archive_read_support_filter_bzip2) F(archive_read_support_filter_xz) \
+  F(archive_read_support_filter_zstd) F(archive_read_support_filter_lz4) F(archive_read_open2) \
+  F(archive_read_next_header) F(archive_read_data) F(archive_error_string) F(archive_filter_bytes) \
+  F(archive_filter_count) F(archive_format_name) F(archive_read_free) F(archive_entry_pathname) \
+  F(archive_entry_pathname_utf8) F(archive_entry_filetype) F(archive_entry_hardlink) \
+  F(archive_entry_hardlink_utf8) F(archive_entry_sparse_count) F(archive_entry_size) \
+  F(archive_entry_size_is_set) F(archive_entry_is_encrypted)
+#define EXPAT_FUNCTIONS(F) \
+  F(XML_ParserCreate) F(XML_SetUserData) F(XML_SetElementHandler) F(XML_SetStartDoctypeDeclHandler) \
+  F(XML_Parse) F(XML_StopParser) F(XML_GetErrorCode) F(XML_ErrorString) F(XML_GetCurrentByteIndex) \
+  F(XML_ParserFree)
+
+#define DECLARE(name) static __typeof__(&name) p_##name;
+ARCHIVE_FUNCTIONS(DECLARE)
+EXPAT_FUNCTIONS(DECLARE)
+
+static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
+static int archive_is_there, expat_is_there;
+static char load_error[256];
+
+const char *ca_load_error(void) { return load_error; }
+
+static void *open_library(const char *name) {
+  void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  if (!library) snprintf(load_error, sizeof load_error, "%s", dlerror());
+  return library;
+}
+
+static int find(void *library, const char *name, void **place) {
+  *place = dlsym(library, name);
+  if (*place) return 1;
+  snprintf(load_error, sizeof load_error, "%s", dlerror());
+  return 0;
+}
+
+#define FIND(name) && find(library, #name, (void **)&p_##name)
+
+int ca_load(void) {
+  pthread_mutex_lock(&loading);
+  if (!archive_is_there) {
+    void *library = open_library("libarchive.so.13");
+    archive_is_there = library ARCHIVE_FUNCTIONS(FIND);
+  }
+  pthread_mutex_unlock(&loading);
+  return archive_is_there ? 0 : -1;
+}
+
+int cx_load(void) {
+  pthread_mutex_lock(&loading);
+  if (!expat_is_there) {
+    void *library = open_library("libexpat.so.1");
+    expat_is_there = library EXPAT_FUNCTIONS(FIND);
+  }
+  pthread_mutex_unlock(&loading);
+  return expat_is_there ? 0 : -1;
+}
+
+void *ca_new(int kinds) {
+  struct archive *archive = p_archive_read_new();
+  if (!archive) return NULL;
+  /* A filter that is a program of its own would give a warning, and is not wanted. */
+  int status = p_archive_read_support_filter_gzip(archive);
+  if (!status) status = p_archive_read_support_filter_bzip2(archive);
+  if (!status) status = p_archive_read_support_filter_xz(archive);
+  if (!status) status = p_archive_read_support_filter_zstd(archive);
+  if (!status) status = p_archive_read_support_filter_lz4(archive);
+  if (!status && kinds & CA_TAR) status = p_archive_read_support_format_tar(archive);
+  if (!status && kinds & CA_ZIP) status = p_archive_read_support_format_zip_streamable(archive);
+  if (!status && kinds & CA_RAW) status = p_archive_read_support_format_raw(archive);
+  if (status) {
+    p_archive_read_free(archive);
+    return NULL;
+  }
+  return archive;
+}
+
+int ca_open(void *archive, void *context, ssize_t (*read)(void *, void *, const void **),
+            int64_t (*skip)(void *, void *, int64_t)) {
+  return p_archive_read_open2(archive, context, NULL, (archive_read_callback *)(void *)read,
+                              (archive_skip_callback *)(void *)skip, NULL);
+}
+
+int ca_next(void *archive, void **entry) {
+  return p_archive_read_next_header(archive, (struct archive_entry **)entry);
+}
+
+ssize_t ca_read(void *archive, void *bytes, size_t count) {
+  return p_archive_read_data(archive, bytes, count);
+}
+
+const char *ca_error(void *archive) { return p_archive_error_string(archive); }
+int64_t ca_position(void *archive) { return p_archive_filter_bytes(archive, 0); }
+int ca_filters(void *archive) { return p_archive_filter_count(archive) - 1; }
+const char *ca_format(void *archive) { return p_archive_format_name(archive); }
+void ca_free(void *archive) { p_archive_read_free(archive); }
+
+const char *ca_name(void *entry) {
+  const char *name = p_archive_entry_pathname(entry);
+  return name ? name : p_archive_entry_pathname_utf8(entry);
+}
+
+int ca_is_plain(void *entry) {
+  return S_ISREG(p_archive_entry_filetype(entry)) && !p_archive_entry_hardlink(entry) &&
+         !p_archive_entry_hardlink_utf8(entry) && p_archive_entry_sparse_count(entry) == 0 &&
+         p_archive_entry_is_encrypted(entry) != 1;
+}
+
+int ca_is_folder(void *entry) { return S_ISDIR(p_archive_entry_filetype(entry)); }
+
+int64_t ca_size(void *entry) {
+  return p_archive_entry_size_is_set(entry) ? p_archive_entry_size(entry) : -1;
+}
+
+/* What the handlers need. */
+struct reading {
+  XML_Parser parser;
+  void *context;
+  int (*start)(void *, const char *, const char **);
+  int (*end)(void *, const char *);
+  int result;
+};
+
+static void stop(struct reading *reading, int result) {
+  if (reading->result) return;
+  reading->result = result;
+  p_XML_StopParser(reading->parser, XML_FALSE);
+}
+
+static void on_start(void *data, const XML_Char *name, const XML_Char **attributes) {
+  struct reading *reading = data;
+  if (!reading->result && reading->start(reading->context, name, attributes)) stop(reading, CX_STOPPED);
+}
+
+static void on_end(void *data, const XML_Char *name) {
+  struct reading *reading = data;
+  if (!reading->result && reading->end(reading->context, name)) stop(reading, CX_STOPPED);
+}
+
+/* With no declarations there are no entities, inner or outer ones. */
+static void on_doctype(void *data, const XML_Char *name, const XML_Char *system, const XML_Char *public_id,
+                       int has_subset) {
+  (void)name, (void)system, (void)public_id, (void)has_subset;
+  stop(data, CX_DOCTYPE);
+}
+
+int cx_parse(const char *bytes, int count, void *context,
+             int (*start)(void *, const char *, const char **), int (*end)(void *, const char *),
+             uint64_t *place, const char **error) {
+  struct reading reading = {p_XML_ParserCreate(NULL), context, start, end, CX_OK};
+  *place = 0;
+  *error = "out of memory";
+  if (!reading.parser) return CX_MALFORMED;
+  p_XML_SetUserData(reading.parser, &reading);
+  p_XML_SetElementHandler(reading.parser, on_start, on_end);
+  p_XML_SetStartDoctypeDeclHandler(reading.parser, on_doctype);
+  if (p_XML_Parse(reading.parser, bytes, count, 1) != XML_STATUS_OK && !reading.result)
+    reading.result = CX_MALFORMED;
+  long index = p_XML_GetCurrentByteIndex(reading.parser);
+  *place = index < 0 ? 0 : (uint64_t)index;
+  *error = p_XML_ErrorString(p_XML_GetErrorCode(reading.parser));
+  p_XML_ParserFree(reading.parser);
+  return reading.result;
+}
