@@ -26,6 +26,7 @@ struct VMDKHeader: Sendable {
   private static let hasNewlineTest: UInt32 = 1
   private static let hasZeroGrains: UInt32 = 4
   private static let isCompressedFlag: UInt32 = 0x10000
+  private static let hasMarkersFlag: UInt32 = 0x20000
 
   let capacity: UInt64
   let grainSectors: UInt64
@@ -34,6 +35,17 @@ struct VMDKHeader: Sendable {
   let directory: UInt64
   let hasZeroGrains: Bool
   let isCompressed: Bool
+  private let hasMarkers: Bool
+  /// Sectors before the first grain.
+  let overhead: UInt64
+
+  /// Whether it can be read from its first byte to its last, grain after grain.
+  var isStream: Bool { isCompressed && hasMarkers }
+  /// How many grain tables the whole disk has.
+  var directoryEntries: UInt64 {
+    let covered = entries * grainSectors
+    return capacity / covered + (capacity % covered == 0 ? 0 : 1)
+  }
 
   /// Bytes of a grain.
   var grainByteCount: UInt64 { grainSectors * VMDKHeader.sector }
@@ -58,7 +70,8 @@ struct VMDKHeader: Sendable {
     entries = UInt64(try cursor.u32())
     try cursor.skip(8)
     directory = try cursor.u64()
-    try cursor.skip(9)
+    overhead = try cursor.u64()
+    try cursor.skip(1)
     if flags & VMDKHeader.hasNewlineTest != 0, try cursor.array(4) != VMDKHeader.newlines {
       throw refuse(73, .impossible("the file was copied as text"))
     }
@@ -69,6 +82,7 @@ struct VMDKHeader: Sendable {
     }()
     hasZeroGrains = flags & VMDKHeader.hasZeroGrains != 0
     isCompressed = flags & VMDKHeader.isCompressedFlag != 0
+    hasMarkers = flags & VMDKHeader.hasMarkersFlag != 0
     guard compression == 1 || !isCompressed else {
       throw refuse(77, .unsupported("compression \(compression)"))
     }
@@ -80,6 +94,9 @@ struct VMDKHeader: Sendable {
     }
     guard capacity <= VolumeHeader.sizeLimit / VMDKHeader.sector else {
       throw refuse(12, .impossible("a disk of \(capacity) sectors"))
+    }
+    guard overhead < 1 << 54 else {
+      throw refuse(64, .impossible("\(overhead) sectors before the first grain"))
     }
     let limit = UInt64(VMDKDescriptor.byteLimit) / VMDKHeader.sector
     guard start < 1 << 54, length <= limit else {
