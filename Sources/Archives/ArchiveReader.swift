@@ -64,11 +64,22 @@ public struct ArchiveMember: Sendable {
   private var member: ArchiveMember?
   private var memberPosition: UInt64 = 0
 
+  /// Where the libraries lie, for a process that is to open nothing else.
+  public static let libraryFolders = [
+    "/etc/ld.so.cache", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib",
+  ]
+
+  /// Loads the libraries that archives and their descriptions need.
+  public static func load() throws {
+    guard ca_load() == 0 else { throw ArchiveError.library("libarchive", "libarchive13") }
+    guard cx_load() == 0 else { throw ArchiveError.library("libexpat", "libexpat1") }
+  }
+
   /// Looks at the start of `stream`.
   ///
   /// - Throws: `FormatError` when it is no such archive, and what reading it throws.
   public init(_ stream: any ByteStream, _ kind: Kind) throws {
-    guard ca_load() == 0 else { throw ArchiveError.library("libarchive", "libarchive13") }
+    try ArchiveReader.load()
     let kinds = kind == .package ? CA_TAR | CA_ZIP : CA_RAW
     guard let archive = unsafe ca_new(Int32(kinds)) else {
       throw ArchiveError("libarchive cannot read what is needed")

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import CLinux
 internal import Glibc
 
@@ -109,6 +110,14 @@ public enum Files {
     _ = try retrying("getrlimit") { unsafe getrlimit(kind, &limit) }
     limit.rlim_cur = limit.rlim_max
     _ = try retrying("setrlimit") { unsafe setrlimit(kind, &limit) }
+  }
+
+  /// A new file in `folder`, for reading and writing, that has no name: it is gone when it is closed.
+  public static func unnamed(in folder: String) throws(SystemError) -> FileDescriptor {
+    let path = "\(folder)/vpipe-\(Hex.text(try Random.bytes(8))).spool"
+    let file = try FileDescriptor(path, .create, permissions: 0o600)
+    try remove(path)
+    return file
   }
 
   /// The folder part of a path, `.` when it has none.

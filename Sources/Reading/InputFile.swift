@@ -13,11 +13,18 @@ public final class InputFile: NamedSource {
   public let size: UInt64
   public let sectorSize: UInt32
 
-  public init(_ path: String) throws {
-    self.path = path
+  public convenience init(_ path: String) throws {
     // A pipe with a name would wait here for its writer, and then be refused.
     if try Files.status(path)?.kind == .pipe { throw InputFile.unfit(path) }
-    file = try FileDescriptor(path, .read)
+    try self.init(try FileDescriptor(path, .read), path)
+  }
+
+  /// - Parameters:
+  ///   - file: Is open already.
+  ///   - path: What it is called in messages.
+  init(_ file: FileDescriptor, _ path: String) throws {
+    self.path = path
+    self.file = file
     atOpen = try file.status()
     switch atOpen.kind {
     case .regular, .blockDevice: break
@@ -45,9 +52,10 @@ public final class InputFile: NamedSource {
   func isFile(_ other: InputFile) -> Bool { isFile(other.atOpen) }
 
   /// Whether `status` is that of the same file, under whatever name.
-  public func isFile(_ status: FileStatus) -> Bool {
-    status.kind == atOpen.kind && status.device == atOpen.device && status.inode == atOpen.inode
-  }
+  public func isFile(_ status: FileStatus) -> Bool { atOpen.isSame(status) }
+
+  /// What the file was when it was opened.
+  var status: FileStatus { atOpen }
 
   public func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
     let wanted = offset..<offset + UInt64(bytes.count)
@@ -79,5 +87,12 @@ public final class InputFile: NamedSource {
     guard atOpen.kind == .regular else { return false }
     let now = try file.status()
     return now.changed != atOpen.changed || now.size != atOpen.size
+  }
+}
+
+extension FileStatus {
+  /// Whether `other` is of the same file, under whatever name.
+  func isSame(_ other: FileStatus) -> Bool {
+    kind == other.kind && device == other.device && inode == other.inode
   }
 }

@@ -10,14 +10,22 @@ struct OpenedDisk {
   let companions: [InputFile]
   let disk: any BlockSource
   let format: String
+  /// What it is called in messages: the file's path, and the part of it that is meant.
+  let path: String
+  /// Whether it is only a part of the file.
+  let isPart: Bool
   /// What the user should know of how the format was found.
   let warning: String?
 
-  init(file: any NamedSource, disk: any BlockSource, format: String) {
+  init(
+    file: any NamedSource, disk: any BlockSource, format: String, path: String? = nil
+  ) {
     self.file = file
     self.disk = disk
     self.format = format
     companions = []
+    self.path = path ?? file.path
+    isPart = path != nil
     warning = nil
   }
 
@@ -28,6 +36,8 @@ struct OpenedDisk {
   /// - Throws: `ReadingError`, or what opening the format throws.
   init(_ source: String, _ options: ReadOptions, served: ServedDisk? = nil) throws {
     file = try served ?? InputFile(source)
+    path = file.path
+    isPart = false
     let (format, doubt) = try OpenedDisk.format(of: file, options)
     self.format = format.name
     warning = doubt

@@ -19,6 +19,11 @@ public struct ReadOptions: Sendable {
   public var backingFormat: String?
   /// The volumes' names, one for each source; empty makes them from the sources' names.
   public var names: [String] = []
+  /// The one volume to take, by name or number; nil takes all.
+  public var disk: String?
+  /// Where disks are saved meanwhile that come by a pipe, and cannot be read in the order in which
+  /// they come.
+  public var spool = Spool()
   /// What an earlier point held.
   public var baseline: (any Baseline)?
 
@@ -26,8 +31,10 @@ public struct ReadOptions: Sendable {
 
   /// The kinds of holes that reading can make on purpose.
   public static let skippableKinds: [HoleKind] = [.zero, .swap]
+  /// The format of an appliance, which holds several disks.
+  static let appliance = "ova"
   /// The names of the formats that can be read.
-  public static let formats: [String] = DiskFormats.all.map { $0.name }
+  public static let formats: [String] = DiskFormats.all.map { $0.name } + [appliance]
 }
 
 /// The content of an earlier point, for telling which segments are still the same.

@@ -6,12 +6,14 @@ public enum ReadingError: Error, CustomStringConvertible {
   case unsupported(source: String, String, hint: String?)
   /// The server of that source cannot be reached, or serves nothing that can be used.
   case unreachable(source: String, String, hint: String?)
+  /// Something that reading needs besides the sources is not there.
+  case failed(String, hint: String?)
   /// Trouble with the source of that path.
   case source(String, any Error)
 
   public var description: String {
     switch self {
-    case .request(let problem, _): problem
+    case .request(let problem, _), .failed(let problem, _): problem
     case .unsupported(let source, let problem, _), .unreachable(let source, let problem, _):
       "\(source): \(problem)"
     case .source(let source, let error): "\(source): \(error)"

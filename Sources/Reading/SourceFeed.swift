@@ -1,23 +1,36 @@
+internal import Archives
 public import Blocks
 internal import Bytes
 internal import GuestLayouts
-internal import Platform
+public import Platform
 
 /// Disks and images, by name, as a feed of segments that workers load.
 ///
 /// Whole segments without data come as spans, however many there are: a hole costs one question
 /// to the file system. All other segments come with a loader and are read where the consumer
-/// calls `load`.
+/// calls `load`. What can be read at any place comes first; then what arrives in order.
 public final class SourceFeed: VolumeFeed {
+  /// The disks that can be read at any place; more may come of what arrives in order.
   public let volumes: [SourceVolume]
   private let options: ReadOptions
   private let pool = SegmentPool()
   private var nextHeader = 0
   private var pending: [FeedItem] = []
-  private var current = 0
+  /// The volume being read, and the number of the one after it.
+  private var reading: SourceVolume?
+  private var nextVolume = 0
   private var position: UInt64 = 0
   /// The extent of data at or after `position` that the source told last.
   private var known: Range<UInt64> = 0..<0
+  /// Sources that arrive in order, the one that is at hand first.
+  private var streams: [StreamSource] = []
+  private var streamed: StreamedVolume?
+  /// How many volumes were announced.
+  private var headerCount = 0
+  /// What could not be read of disks that came in order, by their names.
+  private var lateMissing: [(name: String, ranges: MissingRanges)] = []
+  private let checks: [ManifestCheck]
+  private var hasBegun = false
 
   /// The most sources of one stream.
   public static let sourceLimit = 64
@@ -27,11 +40,14 @@ public final class SourceFeed: VolumeFeed {
   /// - Parameters:
   ///   - sources: Paths of files and block devices; what else `SourceName` knows has none.
   ///   - options: How they will be read.
-  /// - Returns: The sources, the folders that they lie in, and those that images may refer to.
+  /// - Returns: The sources, the folders that they lie in, those that images may refer to, and what
+  ///   libraries for archives are loaded from.
   public static func paths(for sources: [String], _ options: ReadOptions) throws -> [String] {
-    try options.references
+    try options.references + ArchiveReader.libraryFolders
       + sources.flatMap { source in
-        guard case .path = SourceName(source) else { return [String]() }
+        guard source != OpenedSources.standardInput, case .path = SourceName(source) else {
+          return [String]()
+        }
         let real = try naming(source: source) { try Files.realPath(source) } ?? source
         return [source, Files.folder(of: source), Files.folder(of: real)]
       }
@@ -40,7 +56,7 @@ public final class SourceFeed: VolumeFeed {
   /// Opens all sources.
   ///
   /// - Parameters:
-  ///   - sources: Paths of files and block devices, or what else `SourceName` knows.
+  ///   - sources: Paths of files and block devices, or what else `SourceName` knows; `-` is stdin.
   ///   - options: How they are read.
   ///   - served: Those of them that servers export; nil connects to them now.
   ///   - wantsLayout: Whether to look at partitions even if nothing is skipped for them.
@@ -49,27 +65,26 @@ public final class SourceFeed: VolumeFeed {
     _ sources: [String], _ options: ReadOptions, served: ServedSources? = nil,
     wantsLayout: Bool = false
   ) throws {
-    let names = try VolumeNames.of(sources, given: options.names)
-    let served = try served ?? ServedSources(sources)
-    volumes = try sources.enumerated().map { index, path in
-      try naming(source: SourceName(path).shown) {
-        SourceVolume(
-          try OpenedDisk(path, options, served: served.disk(index)),
-          number: UInt32(index), name: names[index],
-          options, wantsLayout: wantsLayout)
-      }
+    let opened = try OpenedSources(sources, options, try served ?? ServedSources(sources))
+    volumes = opened.disks.enumerated().map { index, disk in
+      SourceVolume(
+        disk.opened, number: UInt32(index), name: disk.name, options, wantsLayout: wantsLayout)
     }
     self.options = options
-    tellLayouts()
+    streams = opened.streams
+    checks = opened.checks
+    pending = opened.attachments.map { .attachment($0) } + opened.warnings.map { .warning($0) }
+    tellLayouts(volumes)
   }
 
   init(volumes: [SourceVolume], _ options: ReadOptions) {
     self.volumes = volumes
     self.options = options
-    tellLayouts()
+    checks = []
+    tellLayouts(volumes)
   }
 
-  private func tellLayouts() {
+  private func tellLayouts(_ volumes: [SourceVolume]) {
     for volume in volumes {
       for warning in [volume.warning].compactMap({ $0 }) + (volume.layout?.warnings ?? []) {
         pending.append(.warning("\(volume.name): \(warning)"))
@@ -77,7 +92,7 @@ public final class SourceFeed: VolumeFeed {
     }
   }
 
-  /// The sum of all volumes' sizes, in bytes.
+  /// The sum of all known volumes' sizes, in bytes.
   public var byteCount: UInt64 { volumes.reduce(0) { $0 + $1.size } }
 
   /// The feed itself, or around it one that asks servers for more than the consumer's own threads
@@ -92,26 +107,76 @@ public final class SourceFeed: VolumeFeed {
   /// Segments that servers have sent or are asked for.
   private static let serverWindow = 8
 
-  public var missing: [String] { volumes.flatMap { $0.missing.texts($0.name) } }
+  /// Whether `status` is that of a file that is read: its path; nil when it is none of them.
+  public func source(is status: FileStatus) -> String? {
+    if let volume = volumes.first(where: { $0.isFile(status) }) { return volume.file.path }
+    return streams.first { $0.file?.isSame(status) ?? false }?.path
+  }
+
+  /// Whether some of it arrives in order, so that what it holds is known only when it has come.
+  public var hasStreams: Bool { !streams.isEmpty }
+
+  public var missing: [String] {
+    volumes.flatMap { $0.missing.texts($0.name) } + lateMissing.flatMap { $0.ranges.texts($0.name) }
+  }
 
   public func recycle(_ segment: Segment) { pool.give(segment) }
 
   public func next() throws -> FeedItem? {
+    // Threads start late: what a sandbox forbids holds for those that start in it.
+    if !hasBegun {
+      hasBegun = true
+      for check in checks { check.start() }
+    }
     if nextHeader < volumes.count {
       nextHeader += 1
+      headerCount += 1
       return .volume(volumes[nextHeader - 1].header)
     }
     while true {
       if !pending.isEmpty { return pending.removeFirst() }
-      guard current < volumes.count else { return nil }
-      let volume = volumes[current]
-      if position < volume.size {
+      if let volume = reading, position < volume.size {
         return try naming(source: volume.path) { try nextPiece(of: volume) }
       }
-      current += 1
+      reading = nil
       position = 0
       known = 0..<0
+      if nextVolume < volumes.count {
+        reading = volumes[nextVolume]
+        nextVolume += 1
+      } else if try !arrive() {
+        for check in checks { try naming(source: check.path) { try check.finish() } }
+        return nil
+      }
     }
+  }
+
+  /// Takes the next thing of what arrives in order; false when all has come.
+  private func arrive() throws -> Bool {
+    if let volume = streamed {
+      if let item = try volume.next(pool) { pending.append(item) } else { streamed = nil }
+      return true
+    }
+    guard let source = streams.first else { return false }
+    switch try naming(source: source.path, { try source.next() }) {
+    case nil: streams.removeFirst()
+    case .attachment(let attachment): pending.append(.attachment(attachment))
+    case .warning(let text): pending.append(.warning(text))
+    case .disk(let opened, let name):
+      let volume = SourceVolume(
+        opened, number: UInt32(headerCount), name: name, options, wantsLayout: false)
+      headerCount += 1
+      pending.append(.volume(volume.header))
+      tellLayouts([volume])
+      lateMissing.append((name, volume.missing))
+      reading = volume
+    case .streamed(let disk):
+      let volume = StreamedVolume(disk, number: UInt32(headerCount), options)
+      headerCount += 1
+      pending.append(.volume(volume.header))
+      streamed = volume
+    }
+    return true
   }
 
   public func lateWarnings() throws -> [String] {

@@ -21,14 +21,14 @@ public final class SourceVolume: Sendable {
   let skipped: TypedExtents
   let missing = MissingRanges()
 
-  /// The path that it was opened by.
-  public var path: String { file.path }
+  /// The path that it was opened by, and the part of that file.
+  public let path: String
   var name: String { header.name }
   var size: UInt64 { disk.size }
   /// Whether it comes from a server, which is slow to answer but can answer much at once.
   var isServed: Bool { file is ServedDisk }
   /// Whether places in the file are places in the disk.
-  var isRaw: Bool { format == "raw" }
+  let isRaw: Bool
 
   /// - Parameters:
   ///   - opened: The disk.
@@ -43,6 +43,8 @@ public final class SourceVolume: Sendable {
     companions = opened.companions
     disk = opened.disk
     format = opened.format
+    path = opened.path
+    isRaw = opened.format == "raw" && !opened.isPart
     warning = opened.warning
     self.options = options
     let kinds = ReadOptions.skippableKinds.filter { $0 != .zero && options.skip.contains($0) }
@@ -59,7 +61,7 @@ public final class SourceVolume: Sendable {
     header.name = name
     header.sectorSize = opened.disk.sectorSize
     header.format = opened.format
-    header["source"] = opened.file.path
+    header["source"] = opened.path
     header["snapshot"] = options.snapshot
     header["skip"] = (["zero"] + kinds.map(\.name)).joined(separator: ",")
     if let base = options.baseline, base.covers(name, size: header.size) {

@@ -111,6 +111,7 @@ extension Failure {
   init(_ error: ReadingError) {
     switch error {
     case .request(let problem, let hint): self.init(.usage, problem, hint: hint)
+    case .failed(let problem, let hint): self.init(.failed, problem, hint: hint)
     case .unsupported(_, _, let hint): self.init(.impossible, "\(error)", hint: hint)
     case .unreachable(_, _, let hint): self.init(.failed, "\(error)", hint: hint)
     case .source(let source, let error): self.init(source, error)

@@ -8,12 +8,17 @@ struct Convert: Tool {
   static let configuration = CommandConfiguration(
     abstract: "Make an image of another kind from a disk or an image.")
 
-  @Argument(help: "A raw disk, a block device or an image.", completion: .file())
+  @Argument(
+    help: "A disk, a block device, or an image of any format that vread reads.", completion: .file()
+  )
   var source: String
 
   @Argument(
     help: "The file to make, whose name may tell the format; - is stdout.", completion: .file())
   var destination: String
+
+  @Option(help: "The disk to take, by name or number, when there are several.")
+  var disk: String?
 
   @OptionGroup
   var image: ImageArguments
@@ -24,9 +29,10 @@ struct Convert: Tool {
   func run() throws {
     let plan = try image.diskPlan(destination)
     let output = try ImageOutput(destination, force: image.force, plan)
-    let feed = try naming(SourceName(source).shown) {
-      try SourceFeed([source], try reading.options())
-    }
+    var options = try reading.options()
+    options.disk = disk
+    options.spool = Spool(in: image.spool)
+    let feed = try naming(SourceName(source).shown) { try SourceFeed([source], options) }
     try output.refuse(feed)
     try DiskCopy(
       Expansion(feed.readingAhead()), named: SourceName(source).shown, disk: nil, plan, to: output,

@@ -48,14 +48,19 @@ struct Create: Tool {
     let destination = try ImageOutput(output, force: image.force, plan)
     let feed = try openFeed(destination)
     let name = sources.isEmpty ? "stdin" : "sources"
-    try DiskCopy(Expansion(feed), named: name, disk: disk, plan, to: destination, image.output)
-      .run()
+    try DiskCopy(
+      Expansion(feed), named: name, disk: sources.isEmpty ? disk : nil, plan, to: destination,
+      image.output
+    ).run()
     try image.report(output)
   }
 
   private func openFeed(_ destination: ImageOutput) throws -> any VolumeFeed {
     guard sources.isEmpty else {
-      let feed = try naming("sources") { try SourceFeed(sources, try reading.options()) }
+      var options = try reading.options()
+      options.disk = disk
+      options.spool = Spool(in: image.spool)
+      let feed = try naming("sources") { try SourceFeed(sources, options) }
       try destination.refuse(feed)
       return feed.readingAhead()
     }
@@ -90,10 +95,8 @@ extension ImageArguments {
 extension ImageOutput {
   /// Refuses sources that are the output as well.
   func refuse(_ feed: SourceFeed) throws(Failure) {
-    guard let status = try status() else { return }
-    for volume in feed.volumes where volume.isFile(status) {
-      throw Failure(.usage, "\(volume.path): is the output as well")
-    }
+    guard let status = try status(), let path = feed.source(is: status) else { return }
+    throw Failure(.usage, "\(path): is the output as well")
   }
 
   /// Refuses an input that is the output as well.

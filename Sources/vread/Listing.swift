@@ -4,6 +4,18 @@ internal import GuestLayouts
 internal import Reading
 internal import ToolSupport
 
+/// A volume and what is known of it.
+struct ListedVolume {
+  let header: VolumeHeader
+  /// Nil where it could not be looked at.
+  let layout: DiskLayout?
+
+  init(_ header: VolumeHeader, _ layout: DiskLayout?) {
+    self.header = header
+    self.layout = layout
+  }
+}
+
 /// `--list`: what the sources hold.
 struct Listing {
   private let feed: SourceFeed
@@ -22,6 +34,8 @@ struct Listing {
     var tally = Tally(feed, options)
     var counts: [ByteCounts] = []
     var warnings: [String] = []
+    // What arrives in order has to be read to know what there is.
+    let scans = scans || feed.hasStreams
     if scans {
       try naming("sources") { try tally.follow { _ in } }
       counts = tally.counts
@@ -33,25 +47,30 @@ struct Listing {
       }
       if !options.quiet { for text in warnings { Console.warn(text) } }
     }
+    let late = tally.headers.dropFirst(feed.volumes.count)
+    let volumes =
+      feed.volumes.map { ListedVolume($0.header, $0.layout) } + late.map { .init($0, nil) }
     if json {
       try Console.result(
         json: ListingReport(
-          feed.volumes, counts, exact: scans, warnings: warnings, missing: feed.missing))
+          volumes, counts, exact: scans, warnings: warnings, missing: feed.missing))
     } else {
-      for (volume, count) in zip(feed.volumes, counts) { try show(volume, count) }
+      for (volume, count) in zip(volumes, counts) { try show(volume, count, exact: scans) }
     }
     try tally.conclude()
   }
 
-  private func show(_ volume: SourceVolume, _ counts: ByteCounts) throws(Failure) {
+  private func show(
+    _ volume: ListedVolume, _ counts: ByteCounts, exact: Bool
+  ) throws(Failure) {
     let header = volume.header
     var title = "\(header.name): \(ByteSize.text(header.size)) (\(header.size) bytes)"
-    title += ", \(volume.format)"
+    title += ", \(header.format ?? "")"
     if let table = volume.layout?.table { title += ", \(table.text)" }
     for content in volume.layout?.contents ?? [] { title += ", \(content.text)" }
     try Console.result(title)
     try showPartitions(volume.layout?.table?.partitions ?? [])
-    try Console.result("  \(counts.text)\(scans ? "" : " (by allocation; --scan finds all zeros)")")
+    try Console.result("  \(counts.text)\(exact ? "" : " (by allocation; --scan finds all zeros)")")
   }
 
   private func showPartitions(_ partitions: [GuestPartition]) throws(Failure) {

@@ -53,7 +53,7 @@ struct ListingReport: Encodable {
   let missing: [String]
 
   init(
-    _ volumes: [SourceVolume], _ counts: [ByteCounts], exact: Bool, warnings: [String],
+    _ volumes: [ListedVolume], _ counts: [ByteCounts], exact: Bool, warnings: [String],
     missing: [String]
   ) {
     self.volumes = zip(volumes, counts).map { Volume($0, $1, exact: exact) }
@@ -63,10 +63,10 @@ struct ListingReport: Encodable {
 }
 
 extension ListingReport.Volume {
-  init(_ volume: SourceVolume, _ counts: ByteCounts, exact: Bool) {
+  init(_ volume: ListedVolume, _ counts: ByteCounts, exact: Bool) {
     name = volume.header.name
-    source = volume.path
-    format = volume.format
+    source = volume.header["source"] ?? ""
+    format = volume.header.format ?? ""
     size = volume.header.size
     sectorSize = volume.header.sectorSize
     table = volume.layout?.table.map { .init($0) }

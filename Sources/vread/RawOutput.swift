@@ -1,11 +1,13 @@
 internal import Blocks
 internal import Bytes
 internal import Platform
+internal import ToolSupport
 
 /// The plain bytes of one volume, with zeros for holes.
-struct RawOutput: Output {
+final class RawOutput: Output {
   private static let zeros = Buffer(count: 1 << 20)
   private let file: FileDescriptor
+  private var name: String?
 
   init(_ file: FileDescriptor) {
     self.file = file
@@ -17,7 +19,14 @@ struct RawOutput: Output {
     switch item {
     case .segment(let segment): try write(segment)
     case .span(let span): try writeZeros(span.range.upperBound - span.range.lowerBound)
-    case .volume, .attachment, .warning, .foreign: break
+    case .volume(let header):
+      if let name {
+        throw Failure(
+          .usage, "--raw takes one disk, but there are \(name) and \(header.name)",
+          hint: "pick one of them with --disk")
+      }
+      name = header.name
+    case .attachment, .warning, .foreign: break
     }
   }
 

@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Bytes
+internal import Platform
 internal import Reading
 internal import ToolSupport
 
@@ -8,20 +9,22 @@ struct Tally {
   private let feed: SourceFeed
   private let options: OutputOptions
   /// What each volume turned out to hold.
-  private(set) var counts: [ByteCounts]
+  private(set) var counts: [ByteCounts] = []
+  /// The volumes, as they were announced.
+  private(set) var headers: [VolumeHeader] = []
   private(set) var warnings: [String] = []
 
   init(_ feed: SourceFeed, _ options: OutputOptions) {
     self.feed = feed
     self.options = options
-    counts = feed.volumes.map { _ in ByteCounts() }
   }
 
   /// Takes every item, loaded, in order, and gives it to `body`.
   mutating func follow(_ body: (FeedItem) throws -> Void) throws {
     let progress = Progress("reading", total: feed.byteCount, options)
     defer { progress.finish() }
-    let loaded = LoadAhead(feed.readingAhead())
+    let loaded =
+      feed.hasStreams ? LoadAhead(feed, workers: workerCount()) : LoadAhead(feed.readingAhead())
     defer { loaded.close() }
     while let item = try loaded.next() {
       try body(item)
@@ -36,7 +39,11 @@ struct Tally {
       case .warning(let text):
         warnings.append(text)
         if !options.quiet { Console.warn(text) }
-      case .volume, .attachment, .foreign: break
+      case .volume(let header):
+        headers.append(header)
+        counts.append(ByteCounts())
+        if headers.count > feed.volumes.count { progress.expect(header.size) }
+      case .attachment, .foreign: break
       }
     }
   }
@@ -44,8 +51,8 @@ struct Tally {
   /// Tells what was found, and ends in status 3 when something could not be read.
   func conclude() throws(Failure) {
     if options.verbose {
-      for (volume, count) in zip(feed.volumes, counts) {
-        Console.say("\(volume.header.name): \(count.text)")
+      for (volume, count) in zip(headers, counts) {
+        Console.say("\(volume.name): \(count.text)")
       }
     }
     let missing = feed.missing

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Bytes
 internal import Platform
 internal import Reading
 internal import ToolSupport
@@ -12,7 +13,8 @@ struct Vread: Tool {
     discussion: "The stream goes to stdout, into vchunk, vstore put or vhd create.",
     version: Version.text)
 
-  @Argument(help: "Files and block devices, one volume each.", completion: .file())
+  @Argument(
+    help: "Files and block devices; - is an OVA or an image on stdin.", completion: .file())
   var sources: [String]
 
   @OptionGroup
@@ -20,8 +22,22 @@ struct Vread: Tool {
 
   @Option(
     help: ArgumentHelp(
-      "A volume's name, once for each source; by default the file's name without its extension."))
+      "A volume's name, once for each disk; by default the file's name without its extension."))
   var name: [String] = []
+
+  @Option(help: "The one disk to take, by name or number, when there are several.")
+  var disk: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where a disk is saved meanwhile that comes by a pipe and out of order ($TMPDIR).",
+      valueName: "folder"),
+    completion: .directory)
+  var spool: String?
+
+  @Option(
+    help: ArgumentHelp("The most bytes that a disk may take there (64G).", valueName: "bytes"))
+  var spoolLimit: String?
 
   @Option(
     help: ArgumentHelp(
@@ -47,8 +63,11 @@ struct Vread: Tool {
 
   func validate() throws {
     if raw && list { throw ValidationError("--raw and --list exclude each other") }
-    if sources.contains("-") {
-      throw ValidationError("-: a disk cannot be read from a pipe; name a file or device")
+    if sources.filter({ $0 == "-" }).count > 1 {
+      throw ValidationError("-: stdin can be read only once")
+    }
+    if let spoolLimit, ByteSize.parse(spoolLimit) == nil {
+      throw ValidationError("--spool-limit: '\(spoolLimit)' is no size")
     }
     if base != nil && (raw || list) {
       throw ValidationError("--base makes a stream: it excludes --raw and --list")
@@ -64,6 +83,12 @@ struct Vread: Tool {
     }
     var options = try reading.options()
     options.names = name
+    options.disk = disk
+    options.spool = Spool(
+      in: spool, limit: spoolLimit.flatMap { ByteSize.parse($0) } ?? Spool.usualLimit)
+    if sources.contains("-") {
+      try Console.requireBinaryInput(hint: "send an OVA or an image into it, or name a source")
+    }
     let baseline = try base.map { base in try naming(base) { try BaselineReading(base) } }
     options.baseline = baseline
     let feed = try naming("sources") { try openInSandbox(options) }
@@ -81,6 +106,7 @@ struct Vread: Tool {
   /// Images are other people's: whatever one may bring about here, it gets at no file that is not its
   /// own. Threads start later.
   private func openInSandbox(_ options: ReadOptions) throws -> SourceFeed {
+    options.spool.prepare()
     let served = try ServedSources(sources, isComplete: !list || scan)
     try Sandbox.allowOnlyReading(SourceFeed.paths(for: sources, options))
     let feed = try SourceFeed(sources, options, served: served, wantsLayout: list)
@@ -90,13 +116,9 @@ struct Vread: Tool {
 
   /// A source that grew by what is read from it would never end.
   private func refuseOwnOutput(_ feed: SourceFeed) throws(Failure) {
-    for volume in feed.volumes {
-      let isSame = try naming("stdout") {
-        volume.isFile(try FileDescriptor.standardOutput.status())
-      }
-      if isSame {
-        throw Failure(.usage, "\(volume.path): is the output as well")
-      }
+    let path = try naming("stdout") {
+      feed.source(is: try FileDescriptor.standardOutput.status())
     }
+    if let path { throw Failure(.usage, "\(path): is the output as well") }
   }
 }

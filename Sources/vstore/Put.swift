@@ -25,7 +25,7 @@ struct Put: Tool {
 
   @Option(
     help: ArgumentHelp(
-      "A volume's name, once for each source; by default the file's name without its extension."))
+      "A volume's name, once for each disk; by default the file's name without its extension."))
   var volume: [String] = []
 
   @OptionGroup

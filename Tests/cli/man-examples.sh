@@ -3,10 +3,10 @@
 #
 # The section EXAMPLES of a page is run from top to bottom, each display (`.Dl` lines, `.Bd -literal` blocks; in
 # README.md the blocks marked `sh`) as a bash script with pipefail. All run in one folder, with: disk.raw, a.raw, b.raw;
-# disk.vhd and disk.raw.zst, made of disk.raw, the latter with zeros up to 8 GiB; REPO and /srv/backup, a repository with
-# two points of web01 (disk.raw) and one of db01 (root and data, from a.raw and b.raw). /srv and /dev/sdX are in the
-# folder too. A page that makes REPO itself does not find one. What an example makes, by -o or vhd convert, is not there
-# when it begins; `ssh HOST` stays here, and azcopy wants a file.
+# app.ova with a.raw; disk.vhd and disk.raw.zst, made of disk.raw, the latter with zeros up to 8 GiB; REPO and
+# /srv/backup, a repository with two points of web01 (disk.raw) and one of db01 (root and data, from a.raw and b.raw).
+# /srv and /dev/sdX are in the folder too. A page that makes REPO itself does not find one. What an example makes, by -o
+# or vhd convert, is not there when it begins; `ssh HOST` stays here, and azcopy wants a file.
 . "$(dirname "$0")/functions.sh"
 
 requires python3 bash zstd
@@ -86,10 +86,20 @@ END
 chmod +x bin/ssh bin/azcopy
 export PATH="$PWD/bin:$PATH" CONTAINER=https://account.example/container
 
+# appliance FILE DISK: an OVA with one disk.
+appliance() {
+  python3 "$VPIPE_TOP/Tests/interop/vmdkstream.py" "$2" app-disk1.vmdk
+  echo '<Envelope><References><File id="1" href="app-disk1.vmdk"/></References>' >app.ovf
+  echo '<DiskSection><Disk diskId="a" fileRef="1"/></DiskSection></Envelope>' >>app.ovf
+  tar --format=ustar -cf "$1" app.ovf app-disk1.vmdk
+  rm app.ovf app-disk1.vmdk
+}
+
 cd disks
 small_disk disk.raw
 small_disk a.raw 2
 small_disk b.raw 3
+appliance app.ova a.raw
 {
   head -c $((67108864 - 12583424)) /dev/zero | cat disk.raw - | zstd -q -1
   head -c 64M /dev/zero | zstd -q >zeros

@@ -1,0 +1,182 @@
+internal import Appliances
+internal import Archives
+internal import Blocks
+internal import Bytes
+
+/// An OVA in a file: a tar without compression, so that each disk is a window of the file and can be
+/// read at any place.
+struct ApplianceFile {
+  /// A file of the archive.
+  private struct Entry {
+    let name: String
+    let range: Range<UInt64>
+  }
+
+  let appliance: Appliance
+  /// The OVF, the manifest and its certificate.
+  let attachments: [Attachment]
+  let warnings: [String]
+  private let file: InputFile
+  private let entries: [Entry]
+  private let manifest: OVFManifest?
+
+  /// Reads the archive's headers, the OVF and the manifest.
+  ///
+  /// - Returns: Nil when the archive has to be read from its start to its end.
+  init?(_ file: InputFile) throws {
+    self.file = file
+    guard let entries = try ApplianceFile.entries(file) else { return nil }
+    self.entries = entries
+    guard let descriptor = try ApplianceFile.only(".ovf", entries) else {
+      throw FormatError("archive", at: 0, .impossible("no OVA: there is no .ovf in it"))
+    }
+    let bytes = try ApplianceFile.bytes(descriptor, file, limit: OVFDescriptor.byteLimit)
+    appliance = try Appliance(bytes, descriptor.name)
+    var attachments = [Attachment(name: descriptor.name, bytes: bytes)]
+    var manifest: OVFManifest?
+    if let entry = try ApplianceFile.only(".mf", entries) {
+      let bytes = try ApplianceFile.bytes(entry, file, limit: OVFManifest.byteLimit)
+      manifest = try OVFManifest(parsing: bytes, entry.name)
+      attachments.append(Attachment(name: entry.name, bytes: bytes))
+    }
+    if let entry = try ApplianceFile.only(".cert", entries) {
+      let bytes = try ApplianceFile.bytes(entry, file, limit: OVFManifest.byteLimit)
+      attachments.append(Attachment(name: entry.name, bytes: bytes))
+    }
+    self.attachments = attachments
+    self.manifest = manifest
+    var roll = ApplianceRoll(appliance.descriptor, manifest)
+    for entry in entries { roll.meet(entry.name, size: entry.range.count64) }
+    warnings = appliance.warnings + (try roll.finish())
+  }
+
+  /// All files of the archive; nil when it is no plain tar.
+  private static func entries(_ file: InputFile) throws -> [Entry]? {
+    let reader = try ArchiveReader(SourceStream(file), .package)
+    var entries: [Entry] = []
+    var names: Set<String> = []
+    var end: UInt64 = 0
+    var count = 0
+    while let member = try reader.next() {
+      if reader.isCompressed || !reader.isTar { return nil }
+      count += 1
+      let name = try Member.name(
+        member.name, isPlain: member.isPlain, isFolder: member.isFolder, at: member.start)
+      guard let name, let size = member.size else { continue }
+      guard count <= Appliance.memberLimit, names.insert(name).inserted else {
+        throw FormatError(
+          "archive", at: member.start,
+          .impossible(count > Appliance.memberLimit ? "too many files" : "two files called \(name)")
+        )
+      }
+      guard member.start <= file.size, size <= file.size - member.start else {
+        throw FormatError("archive", at: file.size, .truncated)
+      }
+      end = member.start + size
+      entries.append(Entry(name: name, range: member.start..<end))
+    }
+    // Two sectors of zeros end an archive: without them, it is cut off between two files.
+    let place = (end + 511) / 512 * 512
+    guard let last = try file.bytes(512, at: place), Zeros.isZero(last.span) else {
+      throw FormatError("archive", at: place, .truncated)
+    }
+    return entries
+  }
+
+  /// The file with that ending; nil without any.
+  private static func only(_ ending: String, _ entries: [Entry]) throws(FormatError) -> Entry? {
+    let found = entries.filter { MemberName.ends($0.name, ending) }
+    guard found.count <= 1 else {
+      throw FormatError(
+        "archive", at: found[1].range.lowerBound,
+        .impossible("more than one \(ending): \(found[0].name), \(found[1].name)"))
+    }
+    return found.first
+  }
+
+  private static func bytes(_ entry: Entry, _ file: InputFile, limit: Int) throws -> [UInt8] {
+    let count = entry.range.count64
+    guard count <= UInt64(limit), let bytes = try file.bytes(Int(count), at: entry.range.lowerBound)
+    else {
+      throw FormatError(
+        entry.name, at: entry.range.lowerBound, .impossible("\(count) bytes are over the limit"))
+    }
+    return bytes
+  }
+
+  /// Starts to compare everything with the manifest; nil without one.
+  func check() -> ManifestCheck? {
+    guard let manifest else { return nil }
+    let listed = entries.filter { !manifest.kinds(of: $0.name).isEmpty }
+    return ManifestCheck(
+      listed.map { ($0.name, WindowSource(file, $0.range)) }, manifest, file.path)
+  }
+
+  /// Whether a disk can be read at any place.
+  func isPlain(_ disk: Appliance.Disk) -> Bool { disk.file.compression == nil }
+
+  /// Opens a disk that can be read at any place.
+  func open(_ disk: Appliance.Disk, _ options: ReadOptions) throws -> OpenedDisk {
+    let path = "\(file.path): \(disk.file.name)"
+    return try naming(source: path) {
+      try DiskInside.open(try window(disk), of: file, path, options)
+    }
+  }
+
+  private func window(_ disk: Appliance.Disk) throws -> WindowSource {
+    try Appliance.requireWhole(disk.file)
+    guard let entry = entries.first(where: { $0.name == disk.file.name }) else {
+      throw FormatError("archive", at: 0, .impossible("\(disk.file.name) is not in it"))
+    }
+    return WindowSource(file, entry.range)
+  }
+}
+
+extension Range<UInt64> {
+  /// How many there are.
+  var count64: UInt64 { upperBound - lowerBound }
+}
+
+/// Compares the files that an archive holds with those that the OVF and the manifest name.
+struct ApplianceRoll {
+  private let descriptor: OVFDescriptor
+  private let manifest: OVFManifest?
+  private var sizes: [String: UInt64] = [:]
+
+  init(_ descriptor: OVFDescriptor, _ manifest: OVFManifest?) {
+    self.descriptor = descriptor
+    self.manifest = manifest
+  }
+
+  /// A file is there.
+  mutating func meet(_ name: String, size: UInt64) { sizes[name] = size }
+
+  /// Compares, when all files have been met.
+  ///
+  /// - Returns: Warnings.
+  /// - Throws: `FormatError` for a file that is missing or has another size than the OVF tells.
+  func finish() throws(FormatError) -> [String] {
+    for file in descriptor.files {
+      if file.chunkSize != nil { continue }
+      guard let size = sizes[file.name] else {
+        throw FormatError(
+          "archive", at: 0, .impossible("\(file.name), which the OVF names, is not in it"))
+      }
+      // Other programs go by the size, too, and refuse a file with another one.
+      if let told = file.size, told != size {
+        throw FormatError(
+          "archive", at: 0,
+          .impossible("\(file.name) has \(size) bytes, but the OVF tells of \(told)"))
+      }
+    }
+    guard let manifest else { return [] }
+    for entry in manifest.entries where sizes[entry.name] == nil {
+      throw FormatError(
+        "archive", at: 0, .impossible("\(entry.name), which the manifest names, is not in it"))
+    }
+    return sizes.keys.sorted().filter { name in
+      manifest.kinds(of: name).isEmpty && !MemberName.ends(name, ".mf")
+        && !MemberName.ends(name, ".cert")
+    }.map { "\($0) is not in the manifest, so nothing proves that it is whole" }
+  }
+}

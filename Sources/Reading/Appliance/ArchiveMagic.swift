@@ -1,0 +1,39 @@
+internal import Bytes
+
+/// Tells archives by how they begin.
+enum ArchiveMagic {
+  enum Kind {
+    /// A tar or a zip.
+    case package
+    /// Compressed by gzip, bzip2, xz, zstd or lz4, whatever is inside.
+    case compressed
+  }
+
+  /// How many bytes from the start must be looked at.
+  static let byteCount = 512
+
+  private static let compressions: [[UInt8]] = [
+    [0x1F, 0x8B, 0x08], [0x42, 0x5A, 0x68], [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00],
+    [0x28, 0xB5, 0x2F, 0xFD], [0x04, 0x22, 0x4D, 0x18],
+  ]
+
+  /// What begins with `head`; nil when it is no archive.
+  static func kind(_ head: [UInt8]) -> Kind? {
+    if isTar(head) || head.starts(with: [0x50, 0x4B, 0x03, 0x04]) { return .package }
+    return compressions.contains { head.starts(with: $0) } ? .compressed : nil
+  }
+
+  /// Whether `head` is a member's header, with the checksum that belongs to it.
+  private static func isTar(_ head: [UInt8]) -> Bool {
+    guard head.count >= 512, head[257..<262].elementsEqual(Array("ustar".utf8)) else {
+      return false
+    }
+    let field = head[148..<156]
+    let text = String(decoding: field.filter { $0 != 0x20 && $0 != 0 }, as: UTF8.self)
+    guard let told = Int(text, radix: 8) else { return false }
+    let sum = head[0..<512].enumerated().reduce(0) {
+      $0 + ((148..<156).contains($1.offset) ? 0x20 : Int($1.element))
+    }
+    return told == sum
+  }
+}
