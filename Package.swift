@@ -142,6 +142,7 @@ let package = Package(
 
     tests(
       "DiskImagesTests", ["Bytes", "Platform", "Blocks", "Codecs", "DiskImages", "TestSupport"]),
+    tests("AppliancesTests", ["Bytes", "Codecs", "Appliances", "TestSupport"]),
     tests("NetworkDisksTests", ["Blocks", "NetworkDisks"]),
     tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),
     tests("WritingTests", ["Bytes", "Codecs", "Writing"]),

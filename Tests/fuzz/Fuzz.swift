@@ -59,7 +59,8 @@ enum Fuzz {
     "vhdxcheck": ImageTarget(format: VHDXImage.self, check: .vhdx),
     "vmdk": ImageTarget(format: VMDKImage.self),
     "qcow2": ImageTarget(format: QCOW2Image.self), "qed": ImageTarget(format: QEDImage.self),
-    "vdi": ImageTarget(format: VDIImage.self), "chain": ChainTarget(),
+    "vdi": ImageTarget(format: VDIImage.self), "chain": ChainTarget(), "ovf": OVFTarget(),
+    "manifest": ManifestTarget(), "vmdkstream": VMDKStreamTarget(),
   ]
 
   static let target: any FuzzTarget = {
