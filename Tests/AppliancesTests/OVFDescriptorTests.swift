@@ -36,7 +36,9 @@ struct OVFDescriptorTests {
     #expect(OVFDescriptor.unit(text) == UInt64(bytes))
   }
 
-  @Test(arguments: ["", "GigaBytes", "byte * 2^64", "byte * 2^40 * 2^40", "byte * ", "byte * 2^3^4"])
+  @Test(arguments: [
+    "", "GigaBytes", "byte * 2^64", "byte * 2^40 * 2^40", "byte * ", "byte * 2^3^4",
+  ])
   func `other units are not guessed`(text: String) {
     #expect(OVFDescriptor.unit(text) == nil)
   }
@@ -47,7 +49,8 @@ struct OVFDescriptorTests {
   }
 
   @Test(arguments: [
-    "<File id='a' href='a'/><File id='a' href='b'/>", "<File id='a' href='a'/><File id='b' href='a'/>",
+    "<File id='a' href='a'/><File id='a' href='b'/>",
+    "<File id='a' href='a'/><File id='b' href='a'/>",
     "<File id='a'/>", "<File href='a'/>", "<File id='a' href='a' size='x'/>",
     "<File id='a' href='a' compression='zip'/>",
   ])

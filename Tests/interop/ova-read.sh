@@ -90,6 +90,9 @@ vread - <app.ova | works vstore put -q -r R --name app
 works vstore show -r R app --json
 shows '"app.ovf"' '"app.mf"'
 vrestore -r R app:app-one --raw | cmp - one.raw
+vrestore export -q -r R app --format ova -o exported.ova
+vread --raw --disk 0 exported.ova | cmp - one.raw
+cat exported.ova | vread --raw --spool /nonexistent --disk 1 - | cmp - two.raw
 vrestore -r R app~1:app-two --raw | cmp - two.raw
 vread --name root --name data app.ova | works vstore put -q -r R --name named
 vrestore -r R named:data --raw | cmp - two.raw
