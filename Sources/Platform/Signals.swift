@@ -14,6 +14,11 @@ public enum Signals {
 }
 
 extension FileDescriptor {
+  /// Makes sure that standard input, output and error are open, if only to give errors: else the
+  /// next file that is opened would get the number of one that the caller closed, and with it what
+  /// is written there.
+  public static func holdStandardOnes() { cl_hold_standard_descriptors() }
+
   /// Writes a line that may be lost: nothing happens when the reader is gone or does not keep up.
   public func tell(_ text: String) {
     guard cl_begin_telling(number) != 0 else { return }

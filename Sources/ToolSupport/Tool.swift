@@ -9,6 +9,7 @@ public protocol Tool: ParsableCommand {}
 extension Tool {
   /// Parses the command line, runs the command and leaves the process.
   public static func main() {
+    FileDescriptor.holdStandardOnes()
     Signals.cleanUpOnDeath()
     Signals.answerProgress()
     let words = Array(CommandLine.arguments.dropFirst())

@@ -79,7 +79,7 @@ echo help | completes vrestore h
 echo web01.base | completes vrestore restore -o we
 echo --target-is-zero | completes vrestore -r REPO --ta
 printf '%s\n' zero swap none | completes vstore put --skip ''
-printf '%s\n' qcow2 qed raw vdi vhd vhdx vmdk | completes vread --format ''
+printf '%s\n' ova qcow2 qed raw vdi vhd vhdx vmdk | completes vread --format ''
 printf '%s\n' aligned fixed rolling | completes vchunk --mode ''
 printf '%s\n' fixed dynamic | completes vhd create --type ''
 printf '%s\n' vhd vhdx vmdk qcow2 raw ova | completes vrestore export --format ''

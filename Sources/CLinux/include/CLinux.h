@@ -80,6 +80,8 @@ int cl_exit_code(int status);
 void cl_error_text(int code, char *text, size_t n);
 /* A terminal's width in columns, or 0. */
 int cl_terminal_width(int fd);
+/* Takes the numbers 0 to 2 where they are closed, so that no other file gets them. */
+void cl_hold_standard_descriptors(void);
 /* A set of rules under which no file can be opened, made or removed; its descriptor, or -1 with
    errno where the kernel has no Landlock. */
 int cl_sandbox_begin(void);
