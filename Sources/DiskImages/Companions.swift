@@ -21,6 +21,8 @@ public enum CompanionRole: String, Sendable {
   case parent
   case extent
   case dataFile = "data file"
+  /// Whatever the description of a machine names.
+  case file
 }
 
 /// A file that an image refers to.

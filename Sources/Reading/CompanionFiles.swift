@@ -60,6 +60,14 @@ struct CompanionFiles: Companions {
   }
 
   private func open(_ name: String, as role: CompanionRole) throws -> Companion {
+    let file = try file(name, as: role)
+    return Companion(file, path: file.path, CompanionFiles(self, file))
+  }
+
+  /// Opens the file of that name, where it may be had.
+  ///
+  /// - Throws: `CompanionError`.
+  func file(_ name: String, as role: CompanionRole) throws -> InputFile {
     guard !name.isEmpty, name.utf8.count <= CompanionFiles.nameLimit, !name.utf8.contains(0) else {
       throw CompanionError(role, name, .notAllowed("cannot be the name of a file"))
     }
@@ -76,7 +84,7 @@ struct CompanionFiles: Companions {
     guard !chain.contains(where: { $0.isFile(file) }) else {
       throw CompanionError(role, name, .impossible("is the image itself, or builds on it"))
     }
-    return Companion(file, path: path, CompanionFiles(self, file))
+    return file
   }
 
   /// The real path of what `name` means; nil when nothing is there.

@@ -101,6 +101,28 @@ cp app.ova other.ova
 vread app.ova other.ova | works vstore put -q -r R --name twice
 vrestore -r R twice:other-app-two --raw | cmp - two.raw
 
+echo '* the OVF by its name, with its files beside it'
+mkdir unpacked
+cp app.ovf app.mf app-one.vmdk app-two.vmdk unpacked
+vread --raw --disk app-two unpacked/app.ovf | cmp - two.raw
+vread unpacked/app.ovf | works vstore put -q -r R --name folder
+works vstore show -r R folder --json
+shows '"app.ovf"' '"app.mf"'
+vrestore -r R folder:app-one --raw | cmp - one.raw
+printf X | put_at unpacked/app-two.vmdk 70001
+fails 65 vread --disk app-one unpacked/app.ovf
+says 'app-two.vmdk'
+mv unpacked/app-two.vmdk two.vmdk
+fails 2 vread unpacked/app.ovf
+says "unpacked/app.ovf: file 'app-two.vmdk': is not there"
+ln -s "$PWD/app-two.vmdk" unpacked/app-two.vmdk
+fails 13 vread unpacked/app.ovf
+says "file 'app-two.vmdk': lies in another folder" 'hint: --allow-references'
+works vread --allow-references . unpacked/app.ovf
+cp unpacked/app.ovf unpacked/other.ovf
+fails 65 vread --allow-references . --disk 0 unpacked/app.mf --format ova
+works vread --allow-references . --list unpacked/other.ovf
+
 echo '* wrapped'
 for how in 'bzip2 -1 -c' 'zstd -q -c' 'xz -0 -c' 'gzip -1 -c'; do
   $how app.ova >app.wrapped

@@ -2,51 +2,103 @@ internal import Appliances
 internal import Archives
 internal import Blocks
 internal import Bytes
+internal import DiskImages
+internal import Platform
 
-/// An OVA in a file: a tar without compression, so that each disk is a window of the file and can be
-/// read at any place.
+/// An appliance of which each disk can be read at any place: an OVA in a file, a tar without
+/// compression of which each disk is a window, or an OVF with its files beside it.
 struct ApplianceFile {
-  /// A file of the archive.
+  /// A file of the appliance.
   private struct Entry {
     let name: String
-    let range: Range<UInt64>
+    let content: any BlockSource
+    /// What it is a part of, or what it is.
+    let file: InputFile
+    /// Where it lies in that file.
+    let offset: UInt64
   }
 
   let appliance: Appliance
   /// The OVF, the manifest and its certificate.
   let attachments: [Attachment]
   let warnings: [String]
-  private let file: InputFile
+  private let path: String
   private let entries: [Entry]
   private let manifest: OVFManifest?
 
-  /// Reads the archive's headers, the OVF and the manifest.
+  /// Reads an OVA's headers, its OVF and its manifest.
   ///
   /// - Returns: Nil when the archive has to be read from its start to its end.
-  init?(_ file: InputFile) throws {
-    self.file = file
+  init?(archive file: InputFile) throws {
     guard let entries = try ApplianceFile.entries(file) else { return nil }
-    self.entries = entries
     guard let descriptor = try ApplianceFile.only(".ovf", entries) else {
       throw FormatError("archive", at: 0, .impossible("no OVA: there is no .ovf in it"))
     }
-    let bytes = try ApplianceFile.bytes(descriptor, file, limit: OVFDescriptor.byteLimit)
-    appliance = try Appliance(bytes, descriptor.name)
-    var attachments = [Attachment(name: descriptor.name, bytes: bytes)]
+    let bytes = try ApplianceFile.bytes(descriptor, limit: OVFDescriptor.byteLimit)
+    try self.init(
+      file.path, try Appliance(bytes, descriptor.name),
+      Attachment(name: descriptor.name, bytes: bytes), entries)
+  }
+
+  /// Reads an OVF, and opens the files that it and its manifest name.
+  ///
+  /// - Parameters:
+  ///   - file: The OVF.
+  ///   - options: Where the files may lie besides beside it.
+  init(descriptor file: InputFile, _ options: ReadOptions) throws {
+    let companions = try CompanionFiles(of: file, options.references, OpenedFiles())
+    let name = Files.name(of: file.path)
+    let descriptor = Entry(name: name, content: file, file: file, offset: 0)
+    let bytes = try ApplianceFile.bytes(descriptor, limit: OVFDescriptor.byteLimit)
+    let appliance = try Appliance(bytes, name)
+    func entry(_ name: String) throws -> Entry {
+      let found = try companions.file(name, as: .file)
+      return Entry(name: name, content: found, file: found, offset: 0)
+    }
+    var entries = [descriptor]
+    for ending in [".mf", ".cert"] {
+      do {
+        entries.append(try entry(MemberName.base(name) + ending))
+      } catch let error as CompanionError {
+        guard case .notThere = error.reason else { throw error }
+      }
+    }
+    var names = appliance.descriptor.files.map(\.name)
+    if let manifest = try ApplianceFile.only(".mf", entries) {
+      let bytes = try ApplianceFile.bytes(manifest, limit: OVFManifest.byteLimit)
+      names += try OVFManifest(parsing: bytes, manifest.name).entries.map(\.name)
+    }
+    guard names.count <= Appliance.memberLimit else {
+      throw FormatError(name, at: 0, .impossible("too many files"))
+    }
+    for name in names where !entries.contains(where: { $0.name == name }) {
+      entries.append(try entry(name))
+    }
+    try self.init(
+      file.path, appliance, Attachment(name: name, bytes: bytes), entries)
+  }
+
+  private init(
+    _ path: String, _ appliance: Appliance, _ descriptor: Attachment, _ entries: [Entry]
+  ) throws {
+    self.path = path
+    self.appliance = appliance
+    self.entries = entries
+    var attachments = [descriptor]
     var manifest: OVFManifest?
     if let entry = try ApplianceFile.only(".mf", entries) {
-      let bytes = try ApplianceFile.bytes(entry, file, limit: OVFManifest.byteLimit)
+      let bytes = try ApplianceFile.bytes(entry, limit: OVFManifest.byteLimit)
       manifest = try OVFManifest(parsing: bytes, entry.name)
       attachments.append(Attachment(name: entry.name, bytes: bytes))
     }
     if let entry = try ApplianceFile.only(".cert", entries) {
-      let bytes = try ApplianceFile.bytes(entry, file, limit: OVFManifest.byteLimit)
+      let bytes = try ApplianceFile.bytes(entry, limit: OVFManifest.byteLimit)
       attachments.append(Attachment(name: entry.name, bytes: bytes))
     }
     self.attachments = attachments
     self.manifest = manifest
     var roll = ApplianceRoll(appliance.descriptor, manifest)
-    for entry in entries { roll.meet(entry.name, size: entry.range.count64) }
+    for entry in entries { roll.meet(entry.name, size: entry.content.size) }
     warnings = appliance.warnings + (try roll.finish())
   }
 
@@ -73,7 +125,10 @@ struct ApplianceFile {
         throw FormatError("archive", at: file.size, .truncated)
       }
       end = member.start + size
-      entries.append(Entry(name: name, range: member.start..<end))
+      entries.append(
+        Entry(
+          name: name, content: WindowSource(file, member.start..<end), file: file,
+          offset: member.start))
     }
     // Two sectors of zeros end an archive: without them, it is cut off between two files.
     let place = (end + 511) / 512 * 512
@@ -88,18 +143,17 @@ struct ApplianceFile {
     let found = entries.filter { MemberName.ends($0.name, ending) }
     guard found.count <= 1 else {
       throw FormatError(
-        "archive", at: found[1].range.lowerBound,
+        "archive", at: found[1].offset,
         .impossible("more than one \(ending): \(found[0].name), \(found[1].name)"))
     }
     return found.first
   }
 
-  private static func bytes(_ entry: Entry, _ file: InputFile, limit: Int) throws -> [UInt8] {
-    let count = entry.range.count64
-    guard count <= UInt64(limit), let bytes = try file.bytes(Int(count), at: entry.range.lowerBound)
-    else {
+  private static func bytes(_ entry: Entry, limit: Int) throws -> [UInt8] {
+    let count = entry.content.size
+    guard count <= UInt64(limit), let bytes = try entry.content.bytes(Int(count), at: 0) else {
       throw FormatError(
-        entry.name, at: entry.range.lowerBound, .impossible("\(count) bytes are over the limit"))
+        entry.name, at: entry.offset, .impossible("\(count) bytes are over the limit"))
     }
     return bytes
   }
@@ -108,8 +162,7 @@ struct ApplianceFile {
   func check() -> ManifestCheck? {
     guard let manifest else { return nil }
     let listed = entries.filter { !manifest.kinds(of: $0.name).isEmpty }
-    return ManifestCheck(
-      listed.map { ($0.name, WindowSource(file, $0.range)) }, manifest, file.path)
+    return ManifestCheck(listed.map { ($0.name, $0.content) }, manifest, path)
   }
 
   /// Whether a disk can be read at any place.
@@ -117,18 +170,17 @@ struct ApplianceFile {
 
   /// Opens a disk that can be read at any place.
   func open(_ disk: Appliance.Disk, _ options: ReadOptions) throws -> OpenedDisk {
-    let path = "\(file.path): \(disk.file.name)"
+    let path = "\(path): \(disk.file.name)"
     return try naming(source: path) {
-      try DiskInside.open(try window(disk), of: file, path, options)
+      try Appliance.requireWhole(disk.file)
+      guard isPlain(disk) else {
+        throw FormatError("OVF", at: 0, .unsupported("a compressed disk outside of an OVA"))
+      }
+      guard let entry = entries.first(where: { $0.name == disk.file.name }) else {
+        throw FormatError("archive", at: 0, .impossible("\(disk.file.name) is not in it"))
+      }
+      return try DiskInside.open(entry.content, of: entry.file, path, options)
     }
-  }
-
-  private func window(_ disk: Appliance.Disk) throws -> WindowSource {
-    try Appliance.requireWhole(disk.file)
-    guard let entry = entries.first(where: { $0.name == disk.file.name }) else {
-      throw FormatError("archive", at: 0, .impossible("\(disk.file.name) is not in it"))
-    }
-    return WindowSource(file, entry.range)
   }
 }
 

@@ -23,6 +23,13 @@ enum ArchiveMagic {
     return compressions.contains { head.starts(with: $0) } ? .compressed : nil
   }
 
+  /// Whether a file of that name which begins with `head` is an OVF: XML, and called so.
+  static func isDescriptor(_ head: [UInt8], _ path: String) -> Bool {
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let text = head.starts(with: mark) ? head.dropFirst(mark.count) : head[...]
+    return path.lowercased().hasSuffix(".ovf") && text.first == UInt8(ascii: "<")
+  }
+
   /// Whether `head` is a member's header, with the checksum that belongs to it.
   private static func isTar(_ head: [UInt8]) -> Bool {
     guard head.count >= 512, head[257..<262].elementsEqual(Array("ustar".utf8)) else {

@@ -123,12 +123,15 @@ struct OpenedSources {
     switch kind {
     case .compressed: return .stream(SourceStream(file), file.status)
     case .package:
-      guard let appliance = try ApplianceFile(file) else {
+      guard let appliance = try ApplianceFile(archive: file) else {
         return .stream(SourceStream(file), file.status)
       }
       let disks = try appliance.appliance.picked(nil)
       return disks.allSatisfy(appliance.isPlain)
         ? .appliance(appliance) : .stream(SourceStream(file), file.status)
+    case nil where ArchiveMagic.isDescriptor(head, path):
+      try ArchiveReader.load()
+      return .appliance(try ApplianceFile(descriptor: file, options))
     case nil:
       if options.format == ReadOptions.appliance { throw FormatError("OVA", at: 0, .badMagic) }
       return .disk
