@@ -116,6 +116,23 @@ public final class SourceFeed: VolumeFeed {
   /// Whether some of it arrives in order, so that what it holds is known only when it has come.
   public var hasStreams: Bool { !streams.isEmpty }
 
+  /// The one disk that the sources hold, to be read at any place.
+  ///
+  /// - Throws: `ReadingError` when there are several, or when it arrives in order only.
+  public func onlyDisk() throws(ReadingError) -> SourceVolume {
+    if let stream = streams.first {
+      throw .request(
+        "\(stream.path): can only be read in order",
+        hint: "save the disk inside with vread --raw or vhd convert, and take that")
+    }
+    guard volumes.count == 1 else {
+      throw .request(
+        "several disks: \(volumes.map(\.name).joined(separator: ", "))",
+        hint: "save the one that is meant with vhd convert --disk, and take that")
+    }
+    return volumes[0]
+  }
+
   public var missing: [String] {
     volumes.flatMap { $0.missing.texts($0.name) } + lateMissing.flatMap { $0.ranges.texts($0.name) }
   }

@@ -55,7 +55,7 @@ struct Compare: Tool {
     do {
       try comparison.forEachDifference { try tell($0, &found) }
     } catch let error as ComparisonError {
-      throw Failure(error.side == .first ? first : second, error.error)
+      throw Failure(SourceName(error.side == .first ? first : second).shown, error.error)
     }
     for volume in [left, right] {
       for path in try naming(volume.path, { try volume.changedFiles() }) {
@@ -92,7 +92,8 @@ struct Compare: Tool {
         "\(strict ? "" : "note: ")the disks have \(sizes.0) and \(sizes.1) bytes")
     }
     if !found.isDifferent {
-      try Console.result("\(first) and \(second): the same disk")
+      try Console.result(
+        "\(SourceName(first).shown) and \(SourceName(second).shown): the same disk")
     } else if !found.isComplete {
       try Console.result("there are more differences: --all tells them")
     } else if found.count > 0 {
@@ -130,8 +131,8 @@ struct CompareReport: Encodable {
   let ranges: [Item]
 
   init(_ compare: Compare, _ found: Compare.Found, _ sizes: (UInt64, UInt64)) {
-    first = compare.first
-    second = compare.second
+    first = SourceName(compare.first).shown
+    second = SourceName(compare.second).shown
     firstSize = sizes.0
     secondSize = sizes.1
     identical = !found.isDifferent

@@ -49,6 +49,9 @@ struct Diff: Tool {
     }
   }
 
+  /// What the new state is called in messages.
+  private var newName: String { SourceName(new).shown }
+
   func run() throws {
     _ = try FileEnding.format(of: output, asked: .vhd)
     let destination = try ImageOutput(output, force: force, ImagePlan(.vhd))
@@ -61,8 +64,8 @@ struct Diff: Tool {
     options.format = VHDImage.name
     options.snapshot = nil
     let parentFeed = try open(base, options)
-    let parent = parentFeed.volumes[0]
-    let disk = diskFeed.volumes[0]
+    let parent = try naming(base) { try parentFeed.onlyDisk() }
+    let disk = try naming(newName) { try diskFeed.onlyDisk() }
     for volume in [parent, disk] where try destination.status().map({ volume.isFile($0) }) == true {
       throw Failure(.usage, "\(volume.path): is the output as well")
     }
@@ -72,7 +75,7 @@ struct Diff: Tool {
     guard image.size == disk.disk.size else {
       throw Failure(
         .impossible,
-        "\(new): a disk of \(disk.disk.size) bytes, but \(base) has \(image.size)",
+        "\(newName): a disk of \(disk.disk.size) bytes, but \(base) has \(image.size)",
         hint: "a child has the size of its parent: store it whole with vhd convert")
     }
     try write(image, disk.disk, try blocks(image), to: destination)
@@ -90,8 +93,9 @@ struct Diff: Tool {
 
   /// Opens a source, and tells what there is to know of how it was found.
   private func open(_ path: String, _ options: ReadOptions) throws(Failure) -> SourceFeed {
-    try naming(path) {
+    try naming(SourceName(path).shown) {
       let feed = try SourceFeed([path], options)
+      if feed.hasStreams { return feed }
       while let item = try feed.next() {
         switch item {
         case .volume: continue
@@ -125,7 +129,7 @@ struct Diff: Tool {
     let pool = SegmentPool()
     let target = try destination.target(layout) { pool.give($0) }
     let difference = DiskDifference(
-      from: NamedSource(image, base), to: NamedSource(disk, new), pool)
+      from: NamedSource(image, base), to: NamedSource(disk, newName), pool)
     defer { difference.close() }
     do {
       try destination.writing {

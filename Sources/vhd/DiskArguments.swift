@@ -19,7 +19,7 @@ struct ReferenceArguments: ParsableArguments {
     var options = ReadOptions()
     options.format = format
     options.references = allowReferences
-    return try naming(path) { try SourceFeed([path], options).volumes[0] }
+    return try naming(SourceName(path).shown) { try SourceFeed([path], options).onlyDisk() }
   }
 }
 

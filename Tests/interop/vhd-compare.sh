@@ -2,7 +2,7 @@
 # compare tells whether two images of any formats hold the same disk, where they differ, and reads no common holes.
 . "$(dirname "$0")/../cli/functions.sh"
 
-requires python3 qemu-img qemu-io
+requires python3 qemu-img qemu-io gzip
 small_disk disk.raw
 vhd convert disk.raw fixed.vhd
 vhd convert disk.raw dynamic.vhd --type dynamic
@@ -76,3 +76,21 @@ head -c 2000000 disk.qcow2 >cut.qcow2
 fails 65 vhd compare cut.qcow2 disk.raw
 says 'cut.qcow2: '
 fails 64 vhd compare disk.raw
+
+echo '* what holds several disks, or none that can be read at any place'
+vstore init -r R >/dev/null
+vread --name a --name b disk.raw fixed.vhd | vstore put -q -r R --name two >/dev/null
+vrestore export -q -r R two --format ova -o two.ova
+gzip -c disk.vmdk >disk.vmdk.gz
+for command in 'compare two.ova disk.raw' 'compare disk.raw two.ova' 'diff dynamic.vhd two.ova -o child.vhd' \
+  'ranges two.ova'; do
+  # shellcheck disable=SC2086
+  fails 64 vhd $command
+  says 'several disks: ' 'hint: '
+done
+for command in 'compare disk.vmdk.gz disk.raw' 'diff dynamic.vhd disk.vmdk.gz -o child.vhd' 'ranges disk.vmdk.gz'; do
+  # shellcheck disable=SC2086
+  fails 64 vhd $command
+  says 'disk.vmdk.gz: can only be read in order' 'hint: '
+done
+absent child.vhd
