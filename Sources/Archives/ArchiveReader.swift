@@ -54,6 +54,10 @@ public struct ArchiveMember: Sendable {
     let buffer = Buffer(count: ArchiveReader.pieceByteCount)
     /// What the stream threw; libarchive only knows that something did.
     var error: (any Error)?
+    /// How many bytes came, and the first and the last few of them.
+    var byteCount: UInt64 = 0
+    var head: [UInt8] = []
+    var tail: [UInt8] = []
 
     init(_ stream: any ByteStream) { self.stream = stream }
   }
@@ -63,6 +67,8 @@ public struct ArchiveMember: Sendable {
   private let kind: Kind
   private var member: ArchiveMember?
   private var memberPosition: UInt64 = 0
+  /// Of what came out of one compressed file.
+  private var checksum = RunningCRC32(.ordinary)
 
   /// Where the libraries lie, for a process that is to open nothing else.
   public static let libraryFolders = [
@@ -167,12 +173,42 @@ public struct ArchiveMember: Sendable {
     if let error = input.error { throw error }
     guard count >= 0 else { throw trouble() }
     memberPosition += UInt64(count)
+    if kind == .compressedFile {
+      checksum.add(bytes.span.extracting(0..<count))
+      if count == 0 { try proveEnd() }
+    }
     if count == 0, let size = member?.size, memberPosition != size {
       throw FormatError(
         "archive", at: position,
         .impossible("\(member?.name ?? "") ends after \(memberPosition) of \(size) bytes"))
     }
     return count
+  }
+
+  /// Proves that what came out is all that went in.
+  ///
+  /// libarchive does not look at gzip's checksum and length, and takes the start of a further part of
+  /// the file that is damaged, in gzip and bzip2, for its end.
+  private func proveEnd() throws {
+    try input.drain()
+    func refuse(_ text: String) -> FormatError {
+      FormatError("compressed file", at: input.byteCount, .impossible(text))
+    }
+    if input.head.starts(with: [0x1F, 0x8B]) {
+      let tail = input.tail
+      guard tail.count == 8, tail.span.little32(at: 0) == checksum.value,
+        tail.span.little32(at: 4) == UInt32(truncatingIfNeeded: memberPosition)
+      else {
+        throw refuse(
+          "gzip: the checksum and length at the end do not fit what came out; "
+            + "a file of several parts cannot be read here")
+      }
+    }
+    if input.head.starts(with: [0x42, 0x5A, 0x68]) {
+      guard unsafe UInt64(max(ca_taken(archive), 0)) == input.byteCount else {
+        throw refuse("bzip2: something follows what came out")
+      }
+    }
   }
 
   /// What went wrong, as far as libarchive tells.
@@ -192,6 +228,7 @@ extension ArchiveReader.Input {
     do {
       var span = buffer.mutableSpan(0..<buffer.count)
       let count = try stream.read(into: &span)
+      note(buffer.span(0..<count))
       unsafe span.withUnsafeMutableBytes {
         unsafe target.pointee = UnsafeRawPointer($0.baseAddress)
       }
@@ -199,6 +236,25 @@ extension ArchiveReader.Input {
     } catch {
       self.error = error
       return -1
+    }
+  }
+
+  /// Remembers where it began and where it is.
+  private func note(_ bytes: Span<UInt8>) {
+    byteCount += UInt64(bytes.count)
+    for index in 0..<min(bytes.count, 8 - head.count) { head.append(bytes[index]) }
+    for index in max(0, bytes.count - 8)..<bytes.count { tail.append(bytes[index]) }
+    if tail.count > 8 { tail.removeFirst(tail.count - 8) }
+  }
+
+  /// Reads what is left of the stream.
+  fileprivate func drain() throws {
+    let buffer = buffer
+    while true {
+      var span = buffer.mutableSpan(0..<buffer.count)
+      let count = try stream.read(into: &span)
+      if count == 0 { return }
+      note(buffer.span(0..<count))
     }
   }
 

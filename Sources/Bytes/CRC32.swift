@@ -37,6 +37,18 @@ public struct RunningCRC32: Sendable {
     state = RunningCRC32.step(state, bytes, table.span)
   }
 
+  public mutating func add(_ bytes: Span<UInt8>) {
+    state = RunningCRC32.step(state, bytes, table.span)
+  }
+
+  private static func step(_ state: UInt32, _ bytes: Span<UInt8>, _ table: Span<UInt32>) -> UInt32 {
+    var state = state
+    for index in 0..<bytes.count {
+      state = table[Int(UInt8(truncatingIfNeeded: state) ^ bytes[index])] ^ state >> 8
+    }
+    return state
+  }
+
   private static func step(
     _ state: UInt32, _ bytes: some Sequence<UInt8>, _ table: Span<UInt32>
   ) -> UInt32 {

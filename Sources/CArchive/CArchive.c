@@ -104,6 +104,7 @@ ssize_t ca_read(void *archive, void *bytes, size_t count) {
 }
 
 const char *ca_error(void *archive) { return p_archive_error_string(archive); }
+int64_t ca_taken(void *archive) { return p_archive_filter_bytes(archive, -1); }
 int64_t ca_position(void *archive) { return p_archive_filter_bytes(archive, 0); }
 int ca_filters(void *archive) { return p_archive_filter_count(archive) - 1; }
 const char *ca_format(void *archive) { return p_archive_format_name(archive); }

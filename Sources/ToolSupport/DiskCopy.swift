@@ -21,6 +21,8 @@ public final class DiskCopy {
   private var size: UInt64 = 0
   /// What replaces the disk's end.
   private var end: PartitionTableEnd.Patch?
+  /// The segment that the replaced end begins in, written with it.
+  private var held: (segment: Segment, pieces: [SegmentWriter.Piece])?
   private var badByteCount: UInt64 = 0
 
   /// - Parameters:
@@ -172,6 +174,13 @@ public final class DiskCopy {
       case .chunk: preconditionFailure("a chunk that was not expanded")
       }
     }
+    if let end, segment.offset <= end.offset,
+      end.offset < segment.offset + UInt64(Segment.byteCount)
+    {
+      // Nothing is written twice: what replaces the disk's end joins it.
+      held = (segment, pieces)
+      return
+    }
     try output.writing { try target.write(segment, pieces) }
   }
 
@@ -196,10 +205,17 @@ public final class DiskCopy {
       let place = end.offset + UInt64(done)
       let inner = Int(place % unit)
       let count = min(end.bytes.count - done, Segment.byteCount - inner)
-      let segment = Segment()
-      segment.reset(volume: header.number, offset: place - UInt64(inner), count: inner + count)
+      let segment: Segment
+      var pieces: [SegmentWriter.Piece] = []
+      if let held, done == 0 {
+        (segment, pieces) = held
+        self.held = nil
+      } else {
+        segment = Segment()
+        segment.reset(volume: header.number, offset: place - UInt64(inner), count: inner + count)
+      }
       segment.buffer.copy(end.bytes.span.extracting(done..<done + count), to: inner)
-      try target.write(segment, [.init(inner..<inner + count, at: place)])
+      try target.write(segment, pieces + [.init(inner..<inner + count, at: place)])
       done += count
     }
   }

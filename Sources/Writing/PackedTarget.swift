@@ -12,6 +12,8 @@ public final class PackedTarget: DiskTarget {
   private let recycle: Recycling
   private var idle: [Buffer] = []
   private var hasStarted = false
+  /// The first grain that was not written yet.
+  private var nextGrain: UInt64 = 0
   /// How many bytes of the disk were given.
   private(set) var dataByteCount: UInt64 = 0
 
@@ -53,8 +55,12 @@ public final class PackedTarget: DiskTarget {
     let segment = job.segment
     let first = segment.offset / UInt64(layout.grainByteCount)
     for grain in job.grains {
+      let number = first + UInt64(grain.number)
+      // A grain that is written twice would lose what it held at first.
+      precondition(number >= nextGrain)
+      nextGrain = number + 1
       let place = try layout.place(
-        first + UInt64(grain.number), grain.bytes.count, isPacked: grain.isPacked,
+        number, grain.bytes.count, isPacked: grain.isPacked,
         { [output] in try output.write($0.span, at: $1) })
       let buffer = grain.isPacked ? job.packed : segment.buffer
       try output.write(buffer.span(grain.bytes), at: place)

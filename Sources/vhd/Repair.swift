@@ -43,9 +43,9 @@ struct Repair: Tool {
   }
 
   func run() throws {
+    let source = try naming(file) { try InputFile(file) }
     let plan = try naming(file) {
-      let source = try InputFile(file)
-      return try RepairPlan(
+      try RepairPlan(
         source, try image.format(of: source, file), now: Clock.now())
     }
     var target: String?
@@ -53,7 +53,7 @@ struct Repair: Tool {
       let path = inPlace ? file : output ?? "\(file).repaired"
       target = path
       if inPlace {
-        try RepairedFile.make(plan.steps, inPlace: file)
+        try RepairedFile.make(plan.steps, inPlace: file, planned: source)
       } else {
         try RepairedFile.make(plan.steps, file, copiedTo: path, isForced: force)
       }

@@ -33,11 +33,20 @@ enum RepairedFile {
   }
 
   /// Makes all steps in the file itself, each flushed before the next one.
-  static func make(_ steps: [RepairStep], inPlace path: String) throws(Failure) {
+  ///
+  /// - Parameter planned: The file as it was opened before the steps were planned: they are made only
+  ///   if nobody has written to it since.
+  static func make(
+    _ steps: [RepairStep], inPlace path: String, planned: InputFile
+  ) throws(Failure) {
     try naming(path) {
       let target = try FileDescriptor(path, .updateExclusive)
       guard try target.lock() else {
         throw Failure(.busy, "\(path): somebody else has it locked")
+      }
+      guard try !planned.hasChanged(), planned.isFile(try target.status()) else {
+        throw Failure(
+          .busy, "\(path): was changed by somebody else meanwhile", hint: "run it again")
       }
       for step in steps {
         try make(step, in: target)

@@ -47,10 +47,11 @@ struct Resize: Tool {
 
   func run() throws {
     let wanted = ByteSize.parse(size) ?? 0
-    let plan = try makePlan(wanted)
+    let source = try naming(file) { try InputFile(file) }
+    let plan = try makePlan(source, wanted)
     let path = inPlace ? file : output ?? "\(file).resized"
     if inPlace {
-      try RepairedFile.make(plan.steps, inPlace: file)
+      try RepairedFile.make(plan.steps, inPlace: file, planned: source)
     } else {
       try RepairedFile.make(plan.steps, file, copiedTo: path, isForced: force)
     }
@@ -60,11 +61,10 @@ struct Resize: Tool {
     try Console.result("\(path): a disk of \(wanted) bytes, \(plan.oldSize) before")
   }
 
-  private func makePlan(_ wanted: UInt64) throws(Failure) -> ResizePlan {
+  private func makePlan(_ source: InputFile, _ wanted: UInt64) throws(Failure) -> ResizePlan {
     do {
       return try naming(file) {
-        let source = try InputFile(file)
-        return try ResizePlan(
+        try ResizePlan(
           source, try image.format(of: source, file), to: wanted, cutsData: forceShrink,
           now: Clock.now())
       }

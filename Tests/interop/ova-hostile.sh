@@ -237,3 +237,25 @@ for bomb in bomb-*; do
   case $status in 63 | 65) ;; *) fail "$bomb: status $status: $(cat stderr)" ;; esac
   [ "$(tail -n 1 memory)" -lt 262144 ] || fail "$bomb: $(tail -n 1 memory) KiB"
 done
+
+echo '* compressed files that are damaged: libarchive alone sees neither'
+qemu-img create -q -f qcow2 inner.qcow2 4M
+noise 1M 3 >plain.bin
+cat plain.bin plain.bin plain.bin plain.bin >four.bin
+qemu-img convert -O qcow2 -f raw four.bin inner.qcow2
+gzip -c inner.qcow2 >inner.qcow2.gz
+vread --raw inner.qcow2.gz | cmp - four.bin
+length=$(size inner.qcow2.gz)
+for place in 8 4; do
+  cp inner.qcow2.gz bad.gz
+  printf '\377\377' | put_at bad.gz $((length - place))
+  fails 65 vread --raw bad.gz
+  says 'the checksum and length at the end do not fit'
+done
+{ head -c 1M inner.qcow2 | gzip -c && tail -c +1048577 inner.qcow2 | gzip -c; } >several.gz
+fails 65 vread --raw several.gz
+says 'a file of several parts cannot be read here'
+for tool in gzip bzip2; do
+  { $tool -c inner.qcow2 && printf 'rubbish'; } >behind
+  fails 65 vread --raw - <behind
+done

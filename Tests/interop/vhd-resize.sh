@@ -88,3 +88,15 @@ chmod u+w gpt.raw
 vhd convert gpt.raw gpt.vhd
 works vhd resize gpt.vhd 100M
 if vread --list gpt.raw | grep -q gpt; then says 'the backup of the disk'; fi
+
+echo '* a VHD inside of the disk is data, not what an interrupted change of size left'
+truncate -s 4M zeros.raw
+vhd convert -q zeros.raw zeros.vhd
+truncate -s 8M nest.raw
+tail -c 512 zeros.vhd | put_at nest.raw 4194304
+for format in 'vhd --type fixed' 'vhd --type dynamic' vhdx; do
+  # shellcheck disable=SC2086
+  vhd convert -q --force --format $format nest.raw nest.image
+  fails 13 vhd resize --force nest.image 4M
+  says 'holds data behind the wanted end'
+done

@@ -104,7 +104,7 @@ for line in 'RW 2048 VMFSRDM "a.bin"' 'NOACCESS 2048 FLAT "a.bin" 0' 'RW 2048 VM
   printf '# Disk DescriptorFile\nCID=1\nparentCID=ffffffff\n%s\n' "$line" >odd.vmdk
   fails 63 vread --raw odd.vmdk
 done
-for line in 'RW 2048 FLAT' 'RW 2048 FLAT "a.bin' 'RW 2048 FLAT "a.bin" x' 'RW 99999999999999999999 ZERO' 'RW 9999999999999999 ZERO' ''; do
+for line in 'RW 2048 FLAT' 'RW 2048 FLAT "a=1.bin" 0x0' 'RW x FLAT "a=1.bin" 0' 'RW 2048 FLAT "a.bin' 'RW 2048 FLAT "a.bin" x' 'RW 99999999999999999999 ZERO' 'RW 9999999999999999 ZERO' ''; do
   printf '# Disk DescriptorFile\nCID=1\nparentCID=ffffffff\n%s\n' "$line" >odd.vmdk
   fails 65 vread --raw odd.vmdk
 done

@@ -34,6 +34,8 @@ ssize_t ca_read(void *archive, void *bytes, size_t count);
 const char *ca_error(void *archive);
 /* Bytes of the archive, decompressed, that were consumed. */
 int64_t ca_position(void *archive);
+/* Bytes of the input that were made use of. */
+int64_t ca_taken(void *archive);
 /* How many compressions are around it. */
 int ca_filters(void *archive);
 /* The format's name, in a zip with the member's compression. */

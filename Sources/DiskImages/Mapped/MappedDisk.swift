@@ -44,7 +44,11 @@ final class MappedDisk: BlockSource {
       case .stored(let start): try source.read(into: &part, at: start + inner)
       case .mixed(let start): try readMixed(into: &part, start, block, inner)
       case .packed(let range, let first):
-        let plain = try PageCache.unpacked.page(range.lowerBound, of: owner) {
+        // Kept by the first block that comes out, not by the place: what proves that the place is
+        // this block's is looked at in unpacking.
+        let plain = try PageCache.unpacked.page(
+          block - UInt64(first) / map.blockByteCount, of: owner
+        ) {
           try map.unpack(block, range)
         }
         let start = first + Int(inner)

@@ -113,7 +113,7 @@ struct QCOW2Header: Sendable {
         QCOW2Header.structure, at: 20, .impossible("subclusters of 2^\(clusterBits) / 32 bytes"))
     }
     state = QCOW2State(size: size, tableEntries: tableEntries, tableOffset: tableOffset)
-    try readExtensions(of: file, from: length)
+    try readExtensions(of: file, from: length, to: nameOffset)
     if nameOffset != 0, nameLength > 0 {
       guard nameLength <= QCOW2Header.nameLimit,
         let name = try file.bytes(Int(nameLength), at: nameOffset)
@@ -155,9 +155,13 @@ struct QCOW2Header: Sendable {
   }
 
   /// Takes what extensions say of other files; they end with the first cluster at the latest.
-  private mutating func readExtensions(of file: any BlockSource, from start: UInt32) throws {
+  ///
+  /// - Parameter name: Where the backing file's name lies, which ends them, too; 0 without any.
+  private mutating func readExtensions(
+    of file: any BlockSource, from start: UInt32, to name: UInt64
+  ) throws {
     var place = UInt64(start)
-    let end = min(clusterByteCount, file.size)
+    let end = min(clusterByteCount, file.size, name == 0 ? .max : name)
     while place + 8 <= end, let head = try file.bytes(8, at: place) {
       let type = head.span.little32(at: 0).byteSwapped
       let length = UInt64(head.span.little32(at: 4).byteSwapped)

@@ -69,7 +69,12 @@ struct QCOW2Map: BlockMap {
     if header.hasSubclusters {
       let bitmap = try tables.second.u64(at: position + 8)
       let bit = block % share
-      if bitmap >> (32 + bit) & 1 == 1 { return .zero }
+      if bitmap >> (32 + bit) & 1 == 1 {
+        guard bitmap >> bit & 1 == 0 else {
+          throw tables.refusal(position, "a subcluster that is there and of zeros at once")
+        }
+        return .zero
+      }
       if bitmap >> bit & 1 == 0 { return .parent }
       guard isThere else {
         throw tables.refusal(position, "a subcluster without its cluster")

@@ -99,7 +99,7 @@ struct SizeChange: Sendable {
       guard position < end, let bytes = try disk.bytes(Int(end - position), at: position) else {
         return
       }
-      if let index = bytes.firstIndex(where: { $0 != 0 }), !isLeft(bytes, position) {
+      if let index = bytes.firstIndex(where: { $0 != 0 }), !isLeft(bytes, position, disk) {
         throw FormatError(
           "disk", at: position + UInt64(index),
           .impossible("holds data behind the wanted end of \(new) bytes"))
@@ -109,9 +109,20 @@ struct SizeChange: Sendable {
   }
 
   /// Whether all that is there is the footer that an interrupted change of size left.
-  private func isLeft(_ bytes: [UInt8], _ position: UInt64) -> Bool {
-    position == new && bytes.starts(with: VHDImage.cookie)
-      && bytes.count >= VHDFooter.byteCount
-      && Zeros.isZero(bytes.span.extracting(VHDFooter.byteCount..<bytes.count))
+  ///
+  /// A guest's own disk may hold a VHD, so it must be this very image's, of the size that is wanted.
+  private func isLeft(_ bytes: [UInt8], _ position: UInt64, _ disk: some DiskFormat) -> Bool {
+    guard position == new, let image = disk as? VHDImage, image.header == nil,
+      bytes.count >= VHDFooter.byteCount,
+      Zeros.isZero(bytes.span.extracting(VHDFooter.byteCount..<bytes.count))
+    else { return false }
+    let place = Array(bytes.prefix(VHDFooter.byteCount))
+    do {
+      let footer = try VHDFooter(parsing: place.span, at: position)
+      return footer.identifier == image.footer.identifier && footer.size == new
+        && footer.checksum == footer.computedChecksum
+    } catch {
+      return false
+    }
   }
 }

@@ -90,11 +90,11 @@ public struct VHDDynamicLayout: Sendable {
 
   /// What the file starts with: the footer's copy, the header and the table.
   public func start(_ footer: VHDFooter) -> [UInt8] {
-    var builder = ByteBuilder(.big, capacity: Int(end))
+    let full = Int(VHDDynamicLayout.tableOffset + header.tableByteCount)
+    var builder = ByteBuilder(.big, capacity: full + locators.count)
     builder.raw(footer.bytes)
     builder.raw(header.bytes)
     for entry in entries { builder.u32(entry) }
-    let full = Int(VHDDynamicLayout.tableOffset + header.tableByteCount)
     builder.raw([UInt8](repeating: 0xff, count: full - builder.bytes.count))
     builder.raw(locators)
     return builder.bytes

@@ -100,7 +100,14 @@ struct GrainAssembler {
   }
 
   /// Adds a grain that lies behind all earlier ones.
-  mutating func add(_ grain: StreamedGrain) {
+  ///
+  /// - Throws: When it lies behind the disk's end: a header's capacity may be rounded up.
+  mutating func add(_ grain: StreamedGrain) throws(FormatError) {
+    guard grain.index * header.grainByteCount < size else {
+      throw FormatError(
+        "VMDK grain", at: grain.sector * VMDKHeader.sector,
+        .impossible("grain \(grain.index) lies behind the disk's end"))
+    }
     if let first = grains.first, segment(of: first) != segment(of: grain) { close() }
     grains.append(grain)
     hasBegun = true

@@ -68,7 +68,7 @@ struct LeadingTables: GrainOrder {
         "VMDK marker", at: grain.sector * VMDKHeader.sector,
         .impossible("grain \(grain.index) is not the one that the tables tell"))
     }
-    parts.add(grain)
+    try parts.add(grain)
     self.expected = next(from: grain.index + 1)
   }
 
@@ -219,15 +219,15 @@ struct TrailingTables: GrainOrder {
   mutating func release(_ parts: inout GrainAssembler) throws -> Bool {
     while pendingByteCount > VMDKStream.pendingByteLimit {
       guard let first = areas.first, first.sector != nil else { return false }
-      give(areas.removeFirst(), &parts)
+      try give(areas.removeFirst(), &parts)
     }
     return true
   }
 
-  private mutating func give(_ area: Area, _ parts: inout GrainAssembler) {
+  private mutating func give(_ area: Area, _ parts: inout GrainAssembler) throws(FormatError) {
     for grain in area.grains {
       pendingByteCount -= grain.bytes.count + MemoryLayout<StreamedGrain>.size
-      parts.add(grain)
+      try parts.add(grain)
     }
     frontier = area.table + 1
   }
@@ -236,7 +236,7 @@ struct TrailingTables: GrainOrder {
     guard directory != nil, hasFooter else {
       throw FormatError("VMDK", at: 0, .impossible("it ends without grain directory and footer"))
     }
-    for area in areas { give(area, &parts) }
+    for area in areas { try give(area, &parts) }
     areas = []
   }
 

@@ -43,6 +43,13 @@ final class MarkerReader {
   ///
   /// - Parameter mayEndHere: Whether the end of the stream is one of the VMDK, too.
   func next(_ mayEndHere: Bool) throws -> Item {
+    while true {
+      if let item = try nextUnlessNote(mayEndHere) { return item }
+    }
+  }
+
+  /// The next marker; nil for one that says nothing of the disk.
+  private func nextUnlessNote(_ mayEndHere: Bool) throws -> Item? {
     let offset = position
     guard let sector = try sector(mayEnd: mayEndHere) else { return .end }
     let value = sector.span.little64(at: 0)
@@ -77,7 +84,7 @@ final class MarkerReader {
       // Progress of the writer; nothing of the disk.
       guard value <= 1 else { throw refuse(offset, "a note of \(value) sectors") }
       _ = try bytes(Int(value * VMDKHeader.sector))
-      return try next(mayEndHere)
+      return nil
     case let kind: throw refuse(offset, "kind \(kind) is not known")
     }
   }

@@ -97,7 +97,10 @@ struct VMDKDescriptor: Sendable {
     for line in try VMDKText.lines(bytes.prefix { $0 != 0 }, at: offset) {
       let line = line.trimmed
       if line.isEmpty || line.hasPrefix("#") { continue }
-      if let extent = VMDKDescriptor.extent(line) {
+      if VMDKDescriptor.isExtent(line) {
+        guard let extent = VMDKDescriptor.extent(line) else {
+          throw refusal(.impossible("an extent that says nothing: \(line.printable)"))
+        }
         extents.append(extent)
       } else if let sign = line.firstIndex(of: "=") {
         let value = line[line.index(after: sign)...].trimmed
@@ -114,8 +117,15 @@ struct VMDKDescriptor: Sendable {
     FormatError("VMDK descriptor", at: offset, reason)
   }
 
+  /// Whether a line begins as one about an extent does; it may hold a `=` in a file's name.
+  private static func isExtent(_ line: String) -> Bool {
+    let word = line.prefix { !$0.isWhitespace && $0 != "=" }
+    return Access(rawValue: word.uppercased()) != nil
+  }
+
   private static func extent(_ line: String) -> Extent? {
-    let words = line.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: true)
+    let words = line.split(
+      maxSplits: 3, omittingEmptySubsequences: true, whereSeparator: \.isWhitespace)
     guard words.count >= 3, let access = Access(rawValue: words[0].uppercased()),
       let sectors = UInt64(words[1])
     else { return nil }
@@ -127,7 +137,7 @@ struct VMDKDescriptor: Sendable {
       file = String(rest[rest.index(after: rest.startIndex)..<end])
       let after = rest[rest.index(after: end)...].trimmed
       // A raw device's extent goes on with a partition's name.
-      guard let number = after.split(separator: " ").first else {
+      guard let number = after.split(whereSeparator: \.isWhitespace).first else {
         return Extent(
           access: access, sectors: sectors, kind: words[2].uppercased(), file: file, start: 0)
       }

@@ -114,7 +114,10 @@ struct ApplianceFile {
       count += 1
       let name = try Member.name(
         member.name, isPlain: member.isPlain, isFolder: member.isFolder, at: member.start)
-      guard let name, let size = member.size else { continue }
+      guard let name, let size = member.size else {
+        end = max(end, member.start)
+        continue
+      }
       guard count <= Appliance.memberLimit, names.insert(name).inserted else {
         throw FormatError(
           "archive", at: member.start,
