@@ -50,6 +50,7 @@ struct Export: Tool {
     if digest != nil, plan.format != .ova {
       throw Failure(.usage, "--digest belongs to an OVA")
     }
+    try arguments.refuse(output: output)
     let destination = try ImageOutput(output, force: image.force, plan)
     let selected = try arguments.open()
     let volumes: [Int]

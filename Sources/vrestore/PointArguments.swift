@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Platform
 internal import Repositories
 internal import ToolSupport
 
@@ -13,6 +14,22 @@ struct PointArguments: ParsableArguments {
 
   @OptionGroup
   var repository: RepositoryArguments
+
+  /// Refuses an output in the repository's own folder: one of its objects would be replaced.
+  func refuse(output path: String) throws(Failure) {
+    guard path != "-" else { return }
+    let repository = try repository.requiredPath()
+    let inside = try naming(path) {
+      guard let root = try Files.realPath(repository),
+        let folder = try Files.realPath(Files.folder(of: path))
+      else { return false }
+      return folder == root || folder.hasPrefix("\(root)/")
+    }
+    if inside {
+      throw Failure(
+        .usage, "\(path): lies in the repository that is read", hint: "write it somewhere else")
+    }
+  }
 
   /// Opens the repository and finds the point.
   func open() throws(Failure) -> SelectedPoint {

@@ -59,6 +59,7 @@ struct Restore: Tool {
     if let target, try naming(target, { try Files.status(target)?.kind == .directory }) {
       throw Failure(.usage, "\(target): is a folder", hint: "name the file to make in it")
     }
+    if let target { try arguments.refuse(output: target) }
     let selected = try arguments.open()
     let selections = try choose(selected, one: plainBytes)
     let feed = try selected.feed(selections)

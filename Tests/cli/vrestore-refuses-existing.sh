@@ -29,3 +29,15 @@ done
 works vrestore -r R a --force -o out.raw
 same out.raw disk.raw
 is "$(find . -maxdepth 1 -name '*out.raw*')" ./out.raw
+
+# The repository's own objects are never a target, by whatever way their folder is named.
+object=$(find R/packs -type f | head -n 1)
+ln -s R/packs way
+for target in "$object" "way/${object#R/packs/}" R/new.raw; do
+  fails 64 vrestore -r R a --force -o "$target"
+  says 'lies in the repository that is read'
+  fails 64 vrestore export -r R a --force --format raw -o "$target"
+  says 'lies in the repository that is read'
+done
+absent R/new.raw
+works vstore check -r R --read-data
