@@ -18,12 +18,18 @@ variant() {
 disk=disk.raw
 cp --sparse=always "$(make_disk 192M 16M)" $disk
 chmod u+w $disk
-truncate -s 314574336 $disk
-noise 1536 8 | put_at $disk 314572800
+length=314574336
+[ "${VPIPE_ALL:-0}" != 1 ] || length=4563403264
+truncate -s $length $disk
+noise 1536 8 | put_at $disk $((length - 1536))
 
 variant vmdk -o compat6=on,adapter_type=lsilogic
 variant vmdk -o zeroed_grain=on
 variant vmdk
+variant vmdk -o subformat=monolithicFlat
+variant vmdk -o subformat=twoGbMaxExtentSparse
+variant vmdk -o subformat=twoGbMaxExtentFlat
+variant vmdk -o subformat=streamOptimized
 variant qcow2 -o compat=0.10
 for cluster in 512 4K 2M; do
   variant qcow2 -o cluster_size=$cluster
@@ -42,7 +48,7 @@ variant qed -o cluster_size=4K,table_size=16
 variant qed
 variant vpc -o force_size
 works vread --list image.qcow2
-shows "image: 300 MiB (314574336 bytes), qcow2"
+shows "($length bytes), qcow2"
 
 echo '* seven containers, stored once'
 cp image.vmdk sparse.vmdk
@@ -76,6 +82,8 @@ mv disk.raw large.raw
 truncate -s 4563403264 large.raw
 noise 5M 7 | put_at large.raw 4290772992
 noise 1536 8 | put_at large.raw 4563401728
+variant vpc -o force_size
+variant vpc -o force_size,subformat=fixed
 variant vhdx -o subformat=fixed
 for block in 1M 2M 256M; do
   variant vhdx -o block_size=$block
