@@ -6,7 +6,7 @@ public enum FileEnding {
   private static let foreign = ["qcow": "QCOW", "vdi": "VDI", "qed": "QED"]
   private static let formats: [String: ImageFormat] = [
     "vhd": .vhd, "vhdx": .vhdx, "vmdk": .vmdk, "qcow2": .qcow2, "raw": .raw, "img": .raw,
-    "ova": .ova,
+    "bin": .raw, "dd": .raw, "ova": .ova,
   ]
 
   /// What follows the last dot of a file's name, in small letters; empty when there is none.
@@ -31,7 +31,7 @@ public enum FileEnding {
     if let format = foreign[ending] {
       throw Failure(
         .usage, "\(path): \(format) cannot be made",
-        hint: "what can be: \(ImageFormat.allCases.map(\.rawValue).joined(separator: ", "))")
+        hint: "what can be: \(ImageFormat.choice)")
     }
     let promised = formats[ending]
     // Images of all kinds are called .img, and what is .raw to one program is a VHD to another.
@@ -47,4 +47,10 @@ public enum FileEnding {
 
 extension ImageFormat {
   var article: String { self == .ova ? "an" : "a" }
+
+  /// `vhd, vhdx, …`: what can be asked for, and of whom.
+  static var choice: String {
+    let files = allCases.filter { $0 != .ova }.map(\.rawValue).joined(separator: ", ")
+    return "\(files); ova by vrestore export"
+  }
 }

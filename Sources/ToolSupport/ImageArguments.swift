@@ -65,8 +65,8 @@ public struct ImageArguments: ParsableArguments {
       promised = .vhd
     }
     guard let format = promised ?? usual else {
-      let names = ImageFormat.allCases.map(\.rawValue).joined(separator: ", ")
-      throw Failure(.usage, "no format is named", hint: "--format takes one of \(names)")
+      throw Failure(
+        .usage, "no format is named", hint: "--format takes one of \(ImageFormat.choice)")
     }
     var plan = ImagePlan(format)
     plan.type = type ?? .fixed
