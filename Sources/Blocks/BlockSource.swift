@@ -23,6 +23,19 @@ extension BlockSource {
     try read(into: &span, at: offset)
     return result
   }
+
+  /// Fills `bytes` from `offset`; what lies beyond the disk's end becomes zero.
+  ///
+  /// - Throws: `SourceError` when bytes are not there or cannot be read.
+  public func readPadded(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
+    let count = Int(min(UInt64(bytes.count), size - min(offset, size)))
+    if count > 0 {
+      var there = bytes._mutatingExtracting(0..<count)
+      try read(into: &there, at: offset)
+    }
+    var beyond = bytes._mutatingExtracting(count..<bytes.count)
+    beyond.update(repeating: 0)
+  }
 }
 
 /// Trouble of the source, never to be mixed up with trouble of where the data goes.

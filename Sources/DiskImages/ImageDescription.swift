@@ -38,20 +38,25 @@ public struct ImageDescription: Sendable {
   }
 
   /// Counts the blocks of a map: those that have a place in the image itself.
-  mutating func count(_ map: some BlockMap) throws {
+  ///
+  /// - Throws: `FormatError` for places that cannot be, or that blocks share too much.
+  mutating func count(_ map: some BlockMap, in file: any BlockSource) throws {
     blockByteCount = map.blockByteCount
     blockCount = map.blockCount
     var allocated: UInt64 = 0
+    var stored = StoredBlocks(of: map, in: file)
     var block: UInt64 = 0
     while block < map.blockCount {
       if let end = try map.endOfMissingTable(at: block) {
         block = end
         continue
       }
-      switch try map.place(of: block) {
+      let place = try map.place(of: block)
+      switch place {
       case .stored, .packed, .mixed: allocated += 1
       case .zero, .parent: break
       }
+      try stored.note(block..<block + 1, place.isStored ? 1 : 0)
       block += 1
     }
     allocatedBlockCount = allocated

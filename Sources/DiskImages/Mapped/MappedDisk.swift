@@ -10,6 +10,8 @@ final class MappedDisk: BlockSource {
   private let owner = PageCache.unpacked.newOwner()
   /// The last answer about where the parent has data, and from where on it holds.
   private let below = Locked<(from: UInt64, data: Range<UInt64>?)?>(nil)
+  /// What was found in looking for data.
+  private let stored: Locked<StoredBlocks>
 
   let sectorSize: UInt32
   var size: UInt64 { map.size }
@@ -27,6 +29,7 @@ final class MappedDisk: BlockSource {
     self.map = map
     self.parent = parent
     self.sectorSize = sectorSize
+    stored = Locked(StoredBlocks(of: map, in: source))
   }
 
   func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
@@ -97,12 +100,8 @@ final class MappedDisk: BlockSource {
   }
 
   private func readParent(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
-    guard let parent, offset < parent.size else { return bytes.update(repeating: 0) }
-    let count = Int(min(UInt64(bytes.count), parent.size - offset))
-    var there = bytes._mutatingExtracting(0..<count)
-    try parent.read(into: &there, at: offset)
-    var beyond = bytes._mutatingExtracting(count..<bytes.count)
-    beyond.update(repeating: 0)
+    guard let parent else { return bytes.update(repeating: 0) }
+    try parent.readPadded(into: &bytes, at: offset)
   }
 
   // MARK: Where there is data
@@ -133,9 +132,17 @@ final class MappedDisk: BlockSource {
     if let next = try map.endOfMissingTable(at: block) { return (end(next), .parent) }
     // Long enough for large reads, short enough to answer at once.
     let limit = min(map.blockCount, block + max(1, (256 << 20) / map.blockByteCount))
+    let reached = stored.with { $0.reached }
     let place = try map.place(of: block)
-    var next = block + 1
-    while next < limit, try map.place(of: next).isLike(place) { next += 1 }
+    var more: UInt64 = 0
+    var last = place
+    var next = block
+    repeat {
+      if next >= reached, last.isStored { more += 1 }
+      next += 1
+      if next < limit { last = try map.place(of: next) }
+    } while next < limit && last.isLike(place)
+    try stored.with { try $0.note(block..<next, more) }
     return (end(next), place)
   }
 

@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Bytes
+internal import Platform
 
 /// A table of numbers in a file, of which pages are read when they are asked for.
 ///
@@ -8,8 +9,9 @@ final class PagedTable: Sendable {
   private static let pageByteCount: UInt64 = 64 << 10
   private let source: any BlockSource
   let structure: StaticString
-  private let order: ByteOrder
+  let order: ByteOrder
   private let owner = PageCache.tables.newOwner()
+  private let data: Locked<DataCursor>
 
   /// - Parameters:
   ///   - source: The file.
@@ -19,6 +21,13 @@ final class PagedTable: Sendable {
     self.source = source
     self.structure = structure
     self.order = order
+    data = Locked(DataCursor(source))
+  }
+
+  /// Whether the file has a hole where these bytes are: then all of them are zero.
+  func isHole(_ range: Range<UInt64>) throws -> Bool {
+    let (mayHoldData, end) = try data.with { try $0.extent(at: range.lowerBound) }
+    return !mayHoldData && range.upperBound <= end
   }
 
   /// The number at `offset` of the file.
@@ -83,6 +92,8 @@ struct TwoLevelTable: Sendable {
   /// What belongs to neither second tables nor blocks: the header and the first table.
   private let taken: [Range<UInt64>]
   private let locate: @Sendable (UInt64) throws(Misplaced) -> UInt64?
+  /// Tables without entries that several entries of the first one lead to: as good as not there.
+  private var empty: Set<UInt64> = []
 
   /// An entry that leads nowhere: what it says.
   struct Misplaced: Error {
@@ -97,12 +108,13 @@ struct TwoLevelTable: Sendable {
   ///   - header: Bytes at the file's start that are no table.
   ///   - names: The tables' names, for errors.
   ///   - order: The byte order of their numbers.
-  ///   - locate: The place that an entry of the first table means; nil for none.
+  ///   - locate: The place that an entry of the first table means; nil for none, as for 0.
+  /// - Throws: `FormatError` when second tables lie on top of each other.
   init(
     of file: any BlockSource, _ shape: Shape, at offset: UInt64, for blockCount: UInt64,
     header: UInt64, _ names: (first: StaticString, second: StaticString), _ order: ByteOrder,
     locate: @escaping @Sendable (UInt64) throws(Misplaced) -> UInt64?
-  ) {
+  ) throws {
     self.shape = shape
     self.offset = offset
     self.locate = locate
@@ -115,6 +127,7 @@ struct TwoLevelTable: Sendable {
     isWhole = !overflow && !end.overflow && end.partialValue <= file.size
     first = PagedTable(file, of: names.first, order)
     second = PagedTable(file, of: names.second, order)
+    if isWhole { empty = try sharedEmptyTables(of: file, count) }
   }
 
   /// Where the second table lies that is for a block; nil without any.
@@ -123,17 +136,28 @@ struct TwoLevelTable: Sendable {
     let entry =
       shape.firstEntry == 8 ? try first.u64(at: position) : UInt64(try first.u32(at: position))
     do {
-      guard let place = try locate(entry) else { return nil }
-      guard place <= fileByteCount, shape.secondByteCount <= fileByteCount - place else {
-        throw Misplaced(text: "a table at byte \(place) that is not all in the file")
-      }
-      guard !isTaken(place, shape.secondByteCount) else {
-        throw Misplaced(text: "a table at byte \(place), on the header or on this very table")
-      }
+      guard let place = try place(of: entry), !empty.contains(place) else { return nil }
       return place
-    } catch let error as Misplaced {
-      throw FormatError("\(first.structure)", at: position, .impossible(error.text))
+    } catch {
+      throw refusal(position, .impossible(error.text))
     }
+  }
+
+  /// Where the second table lies that an entry of the first one leads to; nil for none.
+  func place(of entry: UInt64) throws(Misplaced) -> UInt64? {
+    guard let place = try locate(entry) else { return nil }
+    guard place <= fileByteCount, shape.secondByteCount <= fileByteCount - place else {
+      throw Misplaced(text: "a table at byte \(place) that is not all in the file")
+    }
+    guard !isTaken(place, shape.secondByteCount) else {
+      throw Misplaced(text: "a table at byte \(place), on the header or on this very table")
+    }
+    return place
+  }
+
+  /// An error at an entry of the first table.
+  func refusal(_ position: UInt64, _ reason: FormatError.Reason) -> FormatError {
+    FormatError("\(first.structure)", at: position, reason)
   }
 
   /// Whether bytes of the file belong to the header or to the first table.
@@ -171,8 +195,16 @@ struct TwoLevelTable: Sendable {
   }
 
   /// The block after those of a second table that is not there; nil when it is.
+  ///
+  /// One that lies in a hole of the file has no entries, and is as good as not there: qemu-img makes
+  /// all tables of a VMDK at once, of 4 GiB for a disk of 60 TiB.
   func endOfMissingTable(at block: UInt64) throws -> UInt64? {
-    try table(of: block) == nil ? (block / shape.secondCount + 1) * shape.secondCount : nil
+    if let place = try table(of: block),
+      try !second.isHole(place..<place + shape.secondByteCount)
+    {
+      return nil
+    }
+    return (block / shape.secondCount + 1) * shape.secondCount
   }
 
   /// An error at an entry of a second table.

@@ -9,7 +9,8 @@ extension QCOW2Image {
     if let data = header.dataName { description.files = [data] }
     // Where clusters lie in another file, only that one tells whether they can be there.
     if !header.hasDataFile {
-      try description.count(QCOW2Map(of: source, data: source, header, header.state))
+      let map = try QCOW2Map(of: source, data: source, header, header.state)
+      try description.count(map, in: source)
     }
     return description
   }

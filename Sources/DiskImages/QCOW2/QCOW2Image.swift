@@ -23,7 +23,7 @@ public final class QCOW2Image: DiskFormat {
     let parent = try header.backingName.map {
       try BackingFile.open($0, format: header.backingFormat, options)
     }
-    let map = QCOW2Map(of: source, data: data, header, state ?? header.state)
+    let map = try QCOW2Map(of: source, data: data, header, state ?? header.state)
     content = MappedDisk(data, map, parent: parent)
   }
 

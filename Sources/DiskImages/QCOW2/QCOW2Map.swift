@@ -31,7 +31,7 @@ struct QCOW2Map: BlockMap {
   ///   - state: The state of the disk that is wanted.
   init(
     of file: any BlockSource, data: any BlockSource, _ header: QCOW2Header, _ state: QCOW2State
-  ) {
+  ) throws {
     self.file = file
     self.header = header
     dataByteCount = data.size
@@ -41,7 +41,7 @@ struct QCOW2Map: BlockMap {
     let shape = TwoLevelTable.Shape(
       firstEntry: 8, secondEntry: header.entryByteCount, secondCount: header.entries)
     let cluster = header.clusterByteCount
-    tables = TwoLevelTable(
+    tables = try TwoLevelTable(
       of: file, shape, at: state.tableOffset,
       for: state.size / cluster + (state.size % cluster == 0 ? 0 : 1), header: cluster,
       ("qcow2 level 1 table", "qcow2 level 2 table"), .big

@@ -40,7 +40,7 @@ public final class QEDImage: DiskFormat {
     let map = try QEDMap(parsing: head, of: source)
     var description = ImageDescription(type: name, size: map.size)
     if let parent = map.backing { description.parents = [parent.name] }
-    try description.count(map)
+    try description.count(map, in: source)
     return description
   }
 }
@@ -100,7 +100,7 @@ struct QEDMap: BlockMap {
     }
     let tableByteCount = clusters * blockByteCount
     let cluster = blockByteCount
-    tables = TwoLevelTable(
+    tables = try TwoLevelTable(
       of: file, .init(firstEntry: 8, secondEntry: 8, secondCount: tableByteCount / 8),
       at: tableOffset, for: size / cluster + (size % cluster == 0 ? 0 : 1), header: cluster,
       ("QED level 1 table", "QED level 2 table"), .little

@@ -68,15 +68,7 @@ final class RepairedSource: BlockSource {
 
   func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
     let window = offset..<offset + UInt64(bytes.count)
-    let there = Int(min(UInt64(bytes.count), file.size - min(offset, file.size)))
-    if there > 0 {
-      var part = bytes._mutatingExtracting(0..<there)
-      try file.read(into: &part, at: offset)
-    }
-    if there < bytes.count {
-      var rest = bytes._mutatingExtracting(there..<bytes.count)
-      rest.update(repeating: 0)
-    }
+    try file.readPadded(into: &bytes, at: offset)
     for (from, to) in step.copies {
       let part = (to..<to + (from.upperBound - from.lowerBound)).clamped(to: window)
       guard !part.isEmpty else { continue }

@@ -42,7 +42,7 @@ public final class VDIImage: DiskFormat {
     let map = try VDIMap(parsing: head, of: source)
     var description = ImageDescription(
       type: head.span.little32(at: 76) == 2 ? "fixed" : "dynamic", size: map.size)
-    try description.count(map)
+    try description.count(map, in: source)
     return description
   }
 }

@@ -48,7 +48,7 @@ struct COWDMap: BlockMap {
     self.size = size
     blockByteCount = grain * VMDKHeader.sector
     let start = UInt64(span.little32(at: 20))
-    tables = TwoLevelTable(
+    tables = try TwoLevelTable(
       of: file, .init(firstEntry: 4, secondEntry: 4, secondCount: COWDMap.entries),
       at: start * VMDKHeader.sector,
       for: size / blockByteCount + (size % blockByteCount == 0 ? 0 : 1), header: 2048,

@@ -58,7 +58,7 @@ struct SESparseMap: BlockMap {
     try SESparseMap.checkVolatile(file, at: span.little64(at: 80) * VMDKHeader.sector)
     let grain = SESparseMap.grainSectors * VMDKHeader.sector
     let tablesStart = span.little64(at: 144)
-    tables = TwoLevelTable(
+    tables = try TwoLevelTable(
       of: file, .init(firstEntry: 8, secondEntry: 8, secondCount: 4096),
       at: span.little64(at: 128) * VMDKHeader.sector,
       for: size / grain + (size % grain == 0 ? 0 : 1), header: VMDKHeader.sector,

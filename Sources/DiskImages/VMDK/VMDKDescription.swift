@@ -16,7 +16,7 @@ extension VMDKImage {
       description.parents = [descriptor.values["parentfilenamehint"] ?? ""].distinct
     }
     if isSparse {
-      try description.count(try map(of: source, descriptor.extents[0]))
+      try description.count(try map(of: source, descriptor.extents[0]), in: source)
     } else {
       description.files = descriptor.extents.map(\.file).distinct
     }

@@ -16,13 +16,13 @@ struct VMDKMap: BlockMap {
   var blockByteCount: UInt64 { header.grainByteCount }
 
   /// - Parameter size: Bytes of the disk that the extent holds.
-  init(of file: any BlockSource, _ header: VMDKHeader, size: UInt64) throws(FormatError) {
+  init(of file: any BlockSource, _ header: VMDKHeader, size: UInt64) throws {
     self.file = file
     self.header = header
     self.size = size
     let shape = TwoLevelTable.Shape(firstEntry: 4, secondEntry: 4, secondCount: header.entries)
     let start = header.directory.multipliedReportingOverflow(by: VMDKHeader.sector)
-    tables = TwoLevelTable(
+    tables = try TwoLevelTable(
       of: file, shape, at: start.overflow ? .max : start.partialValue,
       for: size / header.grainByteCount + (size % header.grainByteCount == 0 ? 0 : 1),
       header: VMDKHeader.sector, ("VMDK grain directory", "VMDK grain table"), .little
