@@ -95,6 +95,41 @@ for defect in twice beyond unaligned lost orphan no-footer no-end no-directory b
   done
 done
 
+echo '* very many tables of one grain each, which come in the opposite order'
+cat >many.py <<'EOS'
+import struct, sys, zlib
+count = int(sys.argv[1])
+capacity = count * 512 * 8
+
+
+def header(directory):
+    return struct.pack("<4sIIQQQQIQQQB4sH433x", b"KDMV", 3, 0x30001, capacity, 8, 1, 20, 512, 0, directory, 128, 0,
+                       b"\n \r\n", 1)
+
+
+text = f'# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="streamOptimized"\nRW {capacity} SPARSE "x"\n'
+grain = zlib.compress(b"x" * 4096)
+out = [header(2**64 - 1), text.encode().ljust(127 * 512, b"\0")]
+sector, places, tables = 128, [0] * count, [0] * count
+for number in reversed(range(count)):
+    places[number] = sector
+    out.append((struct.pack("<QI", number * 4096, len(grain)) + grain).ljust(512, b"\0"))
+    sector += 1
+for number in reversed(range(count)):
+    tables[number] = sector + 1
+    out.append(struct.pack("<QII496xI", 4, 0, 1, places[number]).ljust(2560, b"\0"))
+    sector += 5
+packed = struct.pack(f"<{count}I", *tables)
+packed += b"\0" * (-len(packed) % 512)
+out += [struct.pack("<QII496x", len(packed) // 512, 0, 2), packed, struct.pack("<QII496x", 1, 0, 3), header(sector + 1),
+        b"\0" * 512]
+sys.stdout.buffer.write(b"".join(out))
+EOS
+python3 many.py 20000 >many.vmdk
+vstore init -r R >/dev/null
+timeout 60 vread --spool /nonexistent - <many.vmdk | works vstore put -q -r R --name many -
+rm -r many.vmdk R
+
 echo '* cut off at 200 places'
 cat >cut.py <<'EOS'
 import random, subprocess, sys

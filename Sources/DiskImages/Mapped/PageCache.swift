@@ -18,10 +18,20 @@ final class PageCache: Sendable {
 
   private struct State {
     var pages: [Key: [UInt8]] = [:]
-    /// Pages in the order in which they came.
+    /// Pages in the order in which they came; the first `gone` are not there any more.
     var order: [Key] = []
+    var gone = 0
     var byteCount = 0
     var ownerCount: UInt64 = 0
+
+    mutating func dropOldest() {
+      byteCount -= pages.removeValue(forKey: order[gone])?.count ?? 0
+      gone += 1
+      // Seldom, and as many as are left at most, so that each page is moved once on average.
+      guard gone > order.count / 2 else { return }
+      order.removeFirst(gone)
+      gone = 0
+    }
   }
 
   private let byteLimit: Int
@@ -49,10 +59,7 @@ final class PageCache: Sendable {
       guard state.pages.updateValue(page, forKey: key) == nil else { return }
       state.order.append(key)
       state.byteCount += page.count
-      while state.byteCount > byteLimit, state.order.count > 1 {
-        let oldest = state.pages.removeValue(forKey: state.order.removeFirst())
-        state.byteCount -= oldest?.count ?? 0
-      }
+      while state.byteCount > byteLimit, state.pages.count > 1 { state.dropOldest() }
     }
     return page
   }

@@ -1,17 +1,33 @@
 /// A binary heap: the least element is on top.
-struct Heap<Element: Comparable> {
-  private var elements: [Element]
+public struct Heap<Element: Comparable> {
+  @usableFromInline var elements: [Element]
 
-  init(_ elements: [Element]) {
+  @inlinable
+  public init(_ elements: [Element]) {
     // What is sorted is a heap.
     self.elements = elements.sorted()
   }
 
   /// The least element; nil when there is none.
-  var top: Element? { elements.first }
+  @inlinable
+  public var top: Element? { elements.first }
+
+  /// Adds an element.
+  @inlinable
+  public mutating func push(_ element: Element) {
+    elements.append(element)
+    var child = elements.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      guard elements[child] < elements[parent] else { return }
+      elements.swapAt(parent, child)
+      child = parent
+    }
+  }
 
   /// Puts another element in the place of the least one, or nothing.
-  mutating func replaceTop(with element: Element?) {
+  @inlinable
+  public mutating func replaceTop(with element: Element?) {
     if let element {
       elements[0] = element
     } else {
@@ -31,3 +47,5 @@ struct Heap<Element: Comparable> {
     }
   }
 }
+
+extension Heap: Sendable where Element: Sendable {}
