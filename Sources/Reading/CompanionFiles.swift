@@ -71,10 +71,15 @@ struct CompanionFiles: Companions {
     guard !name.isEmpty, name.utf8.count <= CompanionFiles.nameLimit, !name.utf8.contains(0) else {
       throw CompanionError(role, name, .notAllowed("cannot be the name of a file"))
     }
-    guard let path = try place(of: name) else { throw CompanionError(role, name, .notThere) }
-    guard try mayHave(path) else {
-      throw CompanionError(role, name, .notAllowed("lies in another folder than the image"))
+    let isOnDevice = chain.last?.isDevice ?? false
+    let foreign = CompanionError.Reason.notAllowed(
+      isOnDevice
+        ? "is asked for by an image on a device, which has no files beside it"
+        : "lies in another folder than the image")
+    guard let path = try place(of: name) else {
+      throw CompanionError(role, name, isOnDevice && allowed.isEmpty ? foreign : .notThere)
     }
+    guard try mayHave(path) else { throw CompanionError(role, name, foreign) }
     let file: InputFile
     do {
       file = try opened.open(path)
@@ -103,9 +108,13 @@ struct CompanionFiles: Companions {
   }
 
   /// The image's folder; a link stands for the image, so there may be two.
+  ///
+  /// A device has none: beside it lie all disks of this machine, and a guest may have written what
+  /// is on it.
   private func imageFolders() throws -> [String] {
-    guard let image = chain.last?.path else { return [] }
-    return try [Files.realPath(Files.folder(of: image)), Files.realPath(image).map(Files.folder)]
+    guard let image = chain.last, !image.isDevice else { return [] }
+    let path = image.path
+    return try [Files.realPath(Files.folder(of: path)), Files.realPath(path).map(Files.folder)]
       .compactMap { $0 }
   }
 }

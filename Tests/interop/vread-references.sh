@@ -94,3 +94,26 @@ qemu-img rebase -u -f qcow2 -b '' in/chain1.qcow2
 refused 65 in/chain70.qcow2
 says 'more than 64 images'
 works vread --list in/chain64.qcow2
+
+echo '* an image on a device has nothing beside it'
+[ "$(id -u)" = 0 ] || exit 0
+qemu-img create -q -f qcow2 in/back.qcow2 1M
+beside=$(losetup --show -f out/secret.bin) || exit 0
+later "losetup -d $beside"
+for path in "$beside" "$(basename "$beside")" /etc/passwd; do
+  qemu-img rebase -u -f qcow2 -F raw -b "$path" in/back.qcow2
+  truncate -s %65536 in/back.qcow2
+  device=$(losetup --show -f in/back.qcow2) || exit 0
+  later "losetup -d $device"
+  ln -s "$device" in/linked
+  for image in "$device" in/linked; do
+    refused 13 --format qcow2 "$image"
+    says "parent '$path': is asked for by an image on a device, which has no files beside it" 'hint: --allow-references'
+  done
+  rm in/linked
+done
+qemu-img rebase -u -f qcow2 -F raw -b beside.bin in/back.qcow2
+truncate -s %65536 in/back.qcow2
+device=$(losetup --show -f in/back.qcow2)
+later "losetup -d $device"
+vread --raw --format qcow2 --allow-references in "$device" | cmp - out/secret.bin
