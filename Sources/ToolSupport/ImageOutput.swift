@@ -142,6 +142,7 @@ public final class ImageOutput: DiskOutput {
   ) throws(Failure) -> OVAOutput {
     try naming(self.name) {
       let sizes = disks.map { plan.size(for: $0) }
+      for size in sizes { try plan.requirePossible(size) }
       let file = try openFile()
       let spool = file == nil ? try openSpool() : nil
       let target = RandomOutput(file ?? BulkFile(spool ?? .standardOutput, isCached: true))

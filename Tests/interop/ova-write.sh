@@ -86,6 +86,21 @@ done
 vrestore export -r R web01:0 --format vmdk | cat >pipe.vmdk
 qemu-img compare -q -f vmdk -F raw pipe.vmdk system.raw
 
+# A disk of no bytes makes no image, alone or among others, and nothing is left of the attempt.
+: >nothing.raw
+works vstore put -q -r R --name some data.raw nothing.raw
+for format in vhd vhdx vmdk qcow2; do
+  fails 63 vrestore export -r R some:nothing -o none.$format
+  says "none.$format: an empty disk makes no"
+done
+fails 63 vrestore export -r R some -o none.ova
+says 'none.ova: an empty disk makes no OVA'
+absent none.vhd none.vhdx none.vmdk none.qcow2 none.ova
+fails 63 vrestore export -r R some --format ova
+is "$(size stdout)" 0
+works vrestore export -r R some:nothing -o none.raw
+is "$(size none.raw)" 0
+
 # From 8 GiB on, the size of a member has no room in octal digits; the pieces are stored once.
 if [ "${VPIPE_ALL:-0}" = 1 ]; then
   noise 64M >piece
