@@ -3,7 +3,7 @@
 Each change that is not found must be one that the format itself allows: allowed() says which, and why. What is found
 is repaired; where the format holds it twice or a checksum proves it, the file must be the same again, byte for byte.
 """
-import filecmp, os, random, struct, subprocess, sys
+import os, random, struct, subprocess, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from mutate import changed, vhd_fields, vhdx_fields
@@ -102,7 +102,8 @@ def repair(image, field, resealed):
     """Repairs the image in place; says whether it is the same as before it was changed."""
     result = subprocess.run(["vhd", "repair", "--in-place", image], capture_output=True, text=True)
     assert result.returncode in (0, 1, 65), (image, str(field), result)
-    same = filecmp.cmp(image, image + ".whole", shallow=False)
+    with open(image, "rb") as file:
+        same = file.read() == WHOLE[0]
     if not same:
         again = subprocess.run(["vhd", "check", "--quiet", "--no-parents", image], capture_output=True, text=True)
         assert (again.returncode == 0) == (result.returncode == 0), (image, str(field), result, again)
@@ -115,6 +116,8 @@ OLDER = ["header 1"]
 HAS_PARENT = [False]
 HAS_COPY = [False]
 FREE = [set()]
+# The image before it was changed.
+WHOLE = [b""]
 
 
 def free_units(image, fields):
@@ -141,7 +144,8 @@ def main():
     found = passed = brought_back = 0
     for image in images:
         fields = vhd_fields(image) if image.endswith(".vhd") else vhdx_fields(image)
-        subprocess.run(["cp", "--sparse=always", image, image + ".whole"], check=True)
+        with open(image, "rb") as file:
+            WHOLE[0] = file.read()
         HAS_COPY[0] = any(field.structure == "copy" for field in fields)
         HAS_PARENT[0] = any(f.structure == "locator" for f in fields) or "child" in image
         with open(image, "rb") as file:
@@ -176,7 +180,8 @@ def main():
                 if repair(image, field, reseal):
                     brought_back += 1
                     continue
-                subprocess.run(["cp", "--sparse=always", image + ".whole", image], check=True)
+                with open(image, "r+b") as file:
+                    file.truncate(file.write(WHOLE[0]))
                 continue
             else:
                 assert result.returncode == 0, (image, str(field), result)

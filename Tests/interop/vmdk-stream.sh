@@ -130,7 +130,7 @@ vstore init -r R >/dev/null
 timeout 60 vread --spool /nonexistent - <many.vmdk | works vstore put -q -r R --name many -
 rm -r many.vmdk R
 
-echo '* cut off at 200 places'
+echo '* cut off at 100 places'
 cat >cut.py <<'EOS'
 import random, subprocess, sys
 data, choice = open(sys.argv[1], "rb").read(), random.Random(sys.argv[3])
@@ -149,7 +149,7 @@ for place in sorted(p for p in places if 0 <= p < len(data)):
 sys.exit(1 if bad else 0)
 EOS
 write small.raw small.vmdk
-python3 cut.py small.vmdk "$([ "${VPIPE_ALL:-0}" = 1 ] && echo 800 || echo 100)" "$VPIPE_SEED"
+python3 cut.py small.vmdk "$([ "${VPIPE_ALL:-0}" = 1 ] && echo 800 || echo 50)" "$VPIPE_SEED"
 write small.raw small.vmdk --tables late
-python3 cut.py small.vmdk "$([ "${VPIPE_ALL:-0}" = 1 ] && echo 800 || echo 100)" "$VPIPE_SEED"
+python3 cut.py small.vmdk "$([ "${VPIPE_ALL:-0}" = 1 ] && echo 800 || echo 50)" "$VPIPE_SEED"
 is "$(ls spool)" ''

@@ -105,7 +105,9 @@ def grain(index, at=None):
     data = raw.read(step).ljust(step, b"\0")
     if defect == "short" and index == victim:
         data = data[:-SECTOR]
-    packed = bytearray(zlib.compress(data, 1))
+    # What does not get shorter is stored at once, as zlib would do in the end.
+    is_noise = len(zlib.compress(data[:1024], 1)) > 1000
+    packed = bytearray(zlib.compress(data, 0 if is_noise else 1))
     if defect == "damaged" and index == victim:
         packed[len(packed) // 2] ^= 0xFF
     lba = index * options.grain if at is None else at

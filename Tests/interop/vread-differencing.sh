@@ -7,10 +7,10 @@ requires qemu-img python3
 images="$(dirname "$0")/images.py"
 
 # A size that is no multiple of a block.
-cp --sparse=always "$(make_disk 192M 16M)" disk.raw
+cp --sparse=always "$(make_disk 64M 8M)" disk.raw
 chmod u+w disk.raw
-truncate -s 314574336 disk.raw
-noise 1536 8 | put_at disk.raw 314572800
+truncate -s 83887616 disk.raw
+noise 1536 8 | put_at disk.raw 83886080
 
 reads() {
   vread --raw "$1" | cmp - "$2" || fail "$1 reads wrong"
@@ -25,7 +25,7 @@ cp --sparse=always child.raw grandchild.raw
 python3 "$images" vhd-child child.vhd grandchild.vhd grandchild.raw "$VPIPE_SEED-2"
 reads grandchild.vhd grandchild.raw
 works vread --list grandchild.vhd
-shows 'grandchild: 300 MiB (314574336 bytes), vhd'
+shows 'grandchild: 80.0 MiB (83887616 bytes), vhd'
 works vhd create --type dynamic -o flat.vhd grandchild.vhd
 qemu-img compare -f vpc -F raw flat.vhd grandchild.raw
 
