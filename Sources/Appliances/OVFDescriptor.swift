@@ -13,8 +13,9 @@ internal import Bytes
 ///       </DiskSection>
 ///     </Envelope>
 ///
-/// Prefixes may be there or not, so names are compared without them. DMTF DSP0243, Open
-/// Virtualization Format Specification, sections 7.1 and 9.1.
+/// Names are those of one of OVF's namespaces, or of none, as there are writers that leave the prefix
+/// out; what vendors add under their own names is theirs. DMTF DSP0243, Open Virtualization Format
+/// Specification, sections 7.1 and 9.1.
 public struct OVFDescriptor: Sendable {
   /// The most bytes of a descriptor, and the most files and disks in it.
   public static let byteLimit = 8 << 20
@@ -40,6 +41,8 @@ public struct OVFDescriptor: Sendable {
     public let file: File?
     /// The disk's size in bytes; nil where its unit is not known.
     public let capacity: UInt64?
+    /// Other disks that begin with the content of the same file.
+    public fileprivate(set) var sharers: [String] = []
   }
 
   /// In the order of the references, which is that of the archive.
@@ -75,7 +78,6 @@ public struct OVFDescriptor: Sendable {
       throw FormatError(name, at: 0, .impossible("two files are called \(file.name)"))
     }
     var diskIDs: Set<String> = []
-    var taken: Set<String> = []
     for disk in found {
       guard diskIDs.insert(disk.id).inserted else {
         throw FormatError(name, at: 0, .impossible("two disks have the id \(disk.id)"))
@@ -92,8 +94,10 @@ public struct OVFDescriptor: Sendable {
         throw FormatError(
           name, at: 0, .impossible("disk \(disk.id) is in file \(reference), which is not listed"))
       }
-      // Two disks that begin with the same content share a file; it is read once.
-      if taken.insert(file.id).inserted {
+      // The standard lets several disks begin with the same content; it is read once.
+      if let first = disks.firstIndex(where: { $0.file?.id == file.id }) {
+        disks[first].sharers.append(disk.id)
+      } else {
         disks.append(Disk(id: disk.id, file: file, capacity: disk.capacity))
       }
     }
@@ -135,22 +139,51 @@ private final class Gatherer: XMLReader.Listener {
     let capacity: UInt64?
   }
 
+  /// OVF 1 and 2, and the drafts that VMware's tools wrote before.
+  private static let spaces: Set<String> = [
+    "", "http://schemas.dmtf.org/ovf/envelope/1", "http://schemas.dmtf.org/ovf/envelope/2",
+    "http://schemas.dmtf.org/ovf/1/envelope", "http://www.vmware.com/schema/ovf/1/envelope",
+  ]
+
   private let name: String
+  /// The root's namespace, which is OVF's, whatever it is called.
+  private var space = ""
   var isEnvelope = false
   var files: [OVFDescriptor.File] = []
   var disks: [Disk] = []
 
   init(_ name: String) { self.name = name }
 
-  func element(_ element: String, _ attributes: [String: String], in parents: [String]) throws {
-    if parents.isEmpty { isEnvelope = element == "Envelope" }
+  private func isOurs(_ name: XMLName) -> Bool {
+    name.space == space || Gatherer.spaces.contains(name.space)
+  }
+
+  func element(_ element: XMLName, _ attributes: [XMLName: String], in parents: [XMLName]) throws {
+    if parents.isEmpty {
+      isEnvelope = element.local == "Envelope"
+      space = element.space
+    }
     guard files.count < OVFDescriptor.fileLimit, disks.count < OVFDescriptor.fileLimit else {
       throw FormatError(name, at: 0, .impossible("more than \(OVFDescriptor.fileLimit) files"))
     }
-    if element == "File", parents.last == "References" { try addFile(attributes) }
-    if element == "Disk", ["DiskSection", "Section"].contains(parents.last) {
-      try addDisk(attributes)
+    guard let parent = parents.last, isOurs(element), isOurs(parent) else { return }
+    if element.local == "File", parent.local == "References" { try addFile(ours(attributes)) }
+    if element.local == "Disk", ["DiskSection", "Section"].contains(parent.local) {
+      try addDisk(ours(attributes))
     }
+  }
+
+  /// The attributes that the standard speaks of, by their local names.
+  private func ours(_ attributes: [XMLName: String]) throws(FormatError) -> [String: String] {
+    var found: [String: String] = [:]
+    for (key, value) in attributes where isOurs(key) {
+      // Other programs may take the other one.
+      if let other = found.updateValue(value, forKey: key.local), other != value {
+        throw FormatError(
+          name, at: 0, .impossible("two attributes \(key.local): '\(value)' and '\(other)'"))
+      }
+    }
+    return found
   }
 
   private func addFile(_ attributes: [String: String]) throws {

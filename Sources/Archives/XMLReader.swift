@@ -1,7 +1,30 @@
 internal import Bytes
 internal import CArchive
 
-/// Walks an XML document by libexpat: elements and attributes by their local names.
+/// What an element or an attribute is called: two of different namespaces are not the same.
+public struct XMLName: Hashable, Sendable {
+  /// The namespace's URI; empty without one.
+  public let space: String
+  /// The name without its prefix.
+  public let local: String
+
+  public init(_ space: String, _ local: String) {
+    self.space = space
+    self.local = local
+  }
+
+  /// - Parameter text: As expat tells it: the URI, a separator that is in no local name, the name.
+  fileprivate init(expat text: String) {
+    let separator = Character(Unicode.Scalar(UInt8(CX_SEPARATOR)))
+    guard let place = text.lastIndex(of: separator) else {
+      self.init("", text)
+      return
+    }
+    self.init(String(text[..<place]), String(text[text.index(after: place)...]))
+  }
+}
+
+/// Walks an XML document by libexpat: elements and attributes by their namespaces and local names.
 ///
 /// No DOCTYPE is let in, so there are no entities that could grow, or name files.
 public enum XMLReader {
@@ -14,15 +37,15 @@ public enum XMLReader {
     /// An element begins.
     ///
     /// - Parameters:
-    ///   - name: Without its prefix.
-    ///   - attributes: By their names without prefixes.
+    ///   - name: What it is called.
+    ///   - attributes: By their names; those without a prefix are in no namespace.
     ///   - parents: The elements around it, outermost first.
-    func element(_ name: String, _ attributes: [String: String], in parents: [String]) throws
+    func element(_ name: XMLName, _ attributes: [XMLName: String], in parents: [XMLName]) throws
   }
 
   private final class Walk {
     let listener: any Listener
-    var parents: [String] = []
+    var parents: [XMLName] = []
     var elementCount = 0
     var error: (any Error)?
     var problem: String?
@@ -82,15 +105,15 @@ public enum XMLReader {
         ? "more than \(elementLimit) elements" : "more than \(depthLimit) elements in each other"
       return 1
     }
-    var found: [String: String] = [:]
+    var found: [XMLName: String] = [:]
     var index = 0
     while let list = unsafe attributes, let key = unsafe list[index],
       let value = unsafe list[index + 1]
     {
-      unsafe found[local(String(cString: key))] = unsafe String(cString: value)
+      unsafe found[XMLName(expat: String(cString: key))] = unsafe String(cString: value)
       index += 2
     }
-    let name = unsafe local(String(cString: tag))
+    let name = unsafe XMLName(expat: String(cString: tag))
     do {
       try walk.listener.element(name, found, in: walk.parents)
     } catch {
@@ -106,11 +129,5 @@ public enum XMLReader {
     let walk = unsafe Unmanaged<Walk>.fromOpaque(context).takeUnretainedValue()
     if !walk.parents.isEmpty { walk.parents.removeLast() }
     return 0
-  }
-
-  /// A name without its prefix: `ovf:href` is `href`.
-  private static func local(_ name: String) -> String {
-    guard let colon = name.lastIndex(of: ":") else { return name }
-    return String(name[name.index(after: colon)...])
   }
 }

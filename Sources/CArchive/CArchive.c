@@ -21,7 +21,7 @@
   F(archive_entry_hardlink_utf8) F(archive_entry_sparse_count) F(archive_entry_size) \
   F(archive_entry_size_is_set) F(archive_entry_is_encrypted)
 #define EXPAT_FUNCTIONS(F) \
-  F(XML_ParserCreate) F(XML_SetUserData) F(XML_SetElementHandler) F(XML_SetStartDoctypeDeclHandler) \
+  F(XML_ParserCreateNS) F(XML_SetUserData) F(XML_SetElementHandler) F(XML_SetStartDoctypeDeclHandler) \
   F(XML_Parse) F(XML_StopParser) F(XML_GetErrorCode) F(XML_ErrorString) F(XML_GetCurrentByteIndex) \
   F(XML_ParserFree)
 
@@ -162,7 +162,7 @@ static void on_doctype(void *data, const XML_Char *name, const XML_Char *system,
 int cx_parse(const char *bytes, int count, void *context,
              int (*start)(void *, const char *, const char **), int (*end)(void *, const char *),
              uint64_t *place, const char **error) {
-  struct reading reading = {p_XML_ParserCreate(NULL), context, start, end, CX_OK};
+  struct reading reading = {p_XML_ParserCreateNS(NULL, CX_SEPARATOR), context, start, end, CX_OK};
   *place = 0;
   *error = "out of memory";
   if (!reading.parser) return CX_MALFORMED;

@@ -10,7 +10,7 @@ struct OVFDescriptorTests {
     try OVFDescriptor(
       parsing: Array(
         """
-        <?xml version="1.0"?><Envelope xmlns:ovf="u"><References>\(files)</References>
+        <?xml version="1.0"?><Envelope xmlns="u" xmlns:ovf="u"><References>\(files)</References>
         <DiskSection>\(disks)</DiskSection></Envelope>
         """.utf8))
   }
@@ -26,6 +26,60 @@ struct OVFDescriptorTests {
     #expect(found.disks.map(\.id) == ["1", "2", "3"])
     #expect(found.disks.map(\.capacity) == [nil, 3072, 7])
     #expect(found.disks[2].file == nil)
+  }
+
+  @Test(arguments: [
+    "http://schemas.dmtf.org/ovf/envelope/1", "http://schemas.dmtf.org/ovf/envelope/2", "urn:other",
+  ])
+  func `what vendors add under their own names is theirs`(space: String) throws {
+    let found = try OVFDescriptor(
+      parsing: Array(
+        """
+        <Envelope xmlns="\(space)" xmlns:ovf="\(space)" xmlns:vendor="urn:vendor"><References>
+        <File vendor:href="evil" ovf:id="a" ovf:href="a.vmdk" vendor:id="b" vendor:compression="x"/>
+        <vendor:File ovf:id="v" ovf:href="v.vmdk"/></References>
+        <DiskSection><Disk vendor:fileRef="v" ovf:diskId="1" ovf:fileRef="a" vendor:parentRef="2"/>
+        <vendor:Disk ovf:diskId="2" ovf:fileRef="v"/></DiskSection>
+        <vendor:DiskSection><Disk ovf:diskId="3" ovf:fileRef="a"/></vendor:DiskSection></Envelope>
+        """.utf8))
+    #expect(found.files.map(\.name) == ["a.vmdk"])
+    #expect(found.disks.map(\.id) == ["1"])
+    #expect(found.disks.map(\.file?.name) == ["a.vmdk"])
+    #expect(found.disks.flatMap(\.sharers).isEmpty)
+  }
+
+  @Test func `an attribute that is there twice with two values is refused`() throws {
+    #expect(throws: FormatError.self) {
+      try descriptor("<File ovf:id='a' ovf:href='a' href='b'/>", "")
+    }
+    let found = try descriptor("<File ovf:id='a' ovf:href='a' href='a'/>", "")
+    #expect(found.files.map(\.name) == ["a"])
+  }
+
+  @Test func `a prefix that stands for nothing is refused`() {
+    #expect(throws: FormatError.self) { try descriptor("<File x:id='a' href='a'/>", "") }
+  }
+
+  @Test func `disks that begin with the content of one file are all known`() throws {
+    let found = try descriptor(
+      "<File id='a' href='a'/>",
+      "<Disk diskId='1' fileRef='a'/><Disk diskId='2' fileRef='a' capacity='9'/>")
+    #expect(found.disks.map(\.id) == ["1"])
+    #expect(found.disks[0].sharers == ["2"])
+  }
+
+  @Test func `UTF-16 is read as well`() throws {
+    let text = """
+      \u{FEFF}<?xml version="1.0" encoding="UTF-16"?><Envelope><References>
+      <File id="a" href="\u{E4}.vmdk"/></References></Envelope>
+      """
+    for isBig in [false, true] {
+      let bytes = text.utf16.flatMap { unit in
+        let pair = [UInt8(unit & 0xFF), UInt8(unit >> 8)]
+        return isBig ? pair.reversed() : pair
+      }
+      #expect(try OVFDescriptor(parsing: bytes).files.map(\.name) == ["\u{E4}.vmdk"])
+    }
   }
 
   @Test(arguments: [

@@ -53,6 +53,9 @@ int64_t ca_size(void *entry);
 /* Parses a whole document. start and end get names as they are written; attributes are pairs, a NULL
    behind them; a result other than 0 stops the parser. A DOCTYPE stops it with CX_DOCTYPE. */
 enum { CX_OK = 0, CX_MALFORMED = 1, CX_STOPPED = 2, CX_DOCTYPE = 3 };
+/* What parts a namespace from a local name. */
+#define CX_SEPARATOR 10
+
 int cx_parse(const char *bytes, int count, void *context,
              int (*start)(void *context, const char *name, const char **attributes),
              int (*end)(void *context, const char *name), uint64_t *place, const char **error);

@@ -16,10 +16,12 @@ struct Appliance {
     let name: String
     /// The size in bytes that the OVF tells.
     let capacity: UInt64?
+    /// The ids of disks that have the same content.
+    let sharers: [String]
 
     /// Whether `text` names it: by its number, its volume's name, its id, or its file's name.
     func isCalled(_ text: String) -> Bool {
-      [name, id, file.name, "\(number)"].contains(text)
+      ([name, id, file.name, "\(number)"] + sharers).contains(text)
     }
   }
 
@@ -46,7 +48,12 @@ struct Appliance {
       }
       disks.append(
         Disk(
-          number: disks.count, id: disk.id, file: file, name: volume, capacity: disk.capacity))
+          number: disks.count, id: disk.id, file: file, name: volume, capacity: disk.capacity,
+          sharers: disk.sharers))
+      for other in disk.sharers {
+        warnings.append(
+          "disk \(other) begins as disk \(disk.id) does, in \(file.name): it is read once")
+      }
     }
     self.disks = disks
     for file in descriptor.files where !disks.contains(where: { $0.file.id == file.id }) {
