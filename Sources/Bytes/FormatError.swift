@@ -9,6 +9,8 @@ public struct FormatError: Error, Equatable, CustomStringConvertible {
     case impossible(String)
     /// It can be read in several ways, and the user has to say which is meant.
     case ambiguous(String, hint: String?)
+    /// It is not what its name says.
+    case misnamed(String, hint: String?)
   }
 
   /// The structure that was being read, such as `VHD footer`.
@@ -36,7 +38,7 @@ public struct FormatError: Error, Equatable, CustomStringConvertible {
       case .badChecksum(let stored, let computed):
         "checksum is 0x\(String(stored, radix: 16)), computed 0x\(String(computed, radix: 16))"
       case .unsupported(let what): "\(what) is not supported"
-      case .impossible(let what), .ambiguous(let what, _): what
+      case .impossible(let what), .ambiguous(let what, _), .misnamed(let what, _): what
       }
     return "\(structure) at byte \(offset): \(problem)"
   }

@@ -29,14 +29,14 @@ enum BackingFile {
     }
     let companion = try options.companions.open([name], as: .parent)
     let disk = try companion.opened(as: .parent) { file in
-      try Self.format(of: file, said: format ?? options.backingFormat)
+      try Self.format(of: file, companion.path, said: format ?? options.backingFormat)
         .init(opening: file, options.of(companion))
     }
     return ParentDisk(disk, in: companion, as: .parent)
   }
 
   private static func format(
-    of file: any BlockSource, said: String?
+    of file: any BlockSource, _ path: String, said: String?
   ) throws -> any DiskFormat.Type {
     guard let said else {
       let found = try DiskFormats.recognize(file)
@@ -47,6 +47,7 @@ enum BackingFile {
             "looks like \(found.name), but the image does not tell its format",
             hint: "--backing-format says which it is"))
       }
+      _ = try NameClaim(path, option: "--backing-format").check(found.name)
       return found
     }
     guard let format = DiskFormats.named(formats[said] ?? said) else {

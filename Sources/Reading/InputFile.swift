@@ -84,13 +84,19 @@ public final class InputFile: NamedSource {
 
   /// Whether the file was written to since it was opened, as far as its times tell.
   public func hasChanged() throws -> Bool {
-    guard atOpen.kind == .regular else { return false }
-    let now = try file.status()
-    return now.changed != atOpen.changed || now.size != atOpen.size
+    try currentStatus().hasChanged(since: atOpen)
   }
+
+  /// What the file is now.
+  func currentStatus() throws -> FileStatus { try file.status() }
 }
 
 extension FileStatus {
+  /// Whether the file was written to since it was like `before`, as far as its times tell.
+  func hasChanged(since before: FileStatus) -> Bool {
+    before.kind == .regular && (changed != before.changed || size != before.size)
+  }
+
   /// Whether `other` is of the same file, under whatever name.
   func isSame(_ other: FileStatus) -> Bool {
     kind == other.kind && device == other.device && inode == other.inode

@@ -1,7 +1,6 @@
 internal import Blocks
 internal import Bytes
 internal import DiskImages
-internal import Streams
 
 /// A source that was opened in its format.
 struct OpenedDisk {
@@ -18,7 +17,8 @@ struct OpenedDisk {
   let warning: String?
 
   init(
-    file: any NamedSource, disk: any BlockSource, format: String, path: String? = nil
+    file: any NamedSource, disk: any BlockSource, format: String, path: String? = nil,
+    warning: String? = nil
   ) {
     self.file = file
     self.disk = disk
@@ -26,7 +26,7 @@ struct OpenedDisk {
     companions = []
     self.path = path ?? file.path
     isPart = path != nil
-    warning = nil
+    self.warning = warning
   }
 
   /// - Parameters:
@@ -67,30 +67,16 @@ struct OpenedDisk {
       }
       return (format, nil)
     }
-    let format: any DiskFormat.Type
+    // Whoever uses a raw device as a disk could write another format's magic onto it.
+    let claim = NameClaim(file.path, isDevice: file.isDevice, option: options.formatOption)
     do {
-      format = try recognize(file, options.formatOption)
+      return try Recognition.image(file, file.path, claim, option: options.formatOption)
     } catch let error as SourceError where options.salvage && !error.isLoss {
+      _ = try claim.check(RawImage.name)
       return (
         RawImage.self, "taken as raw, as what would tell the format could not be read: \(error)"
       )
     }
-    if format.name != RawImage.name, file.isDevice {
-      // Whoever uses a raw device as a disk could write another format's magic onto it.
-      throw ReadingError.request(
-        "\(file.path): a device whose content looks like \(format.name)",
-        hint:
-          "\(options.formatOption) \(format.name) or \(options.formatOption) raw says which it is"
-      )
-    }
-    let isDoubtful = format.name != RawImage.name && isRawName(file.path)
-    return (
-      format,
-      isDoubtful
-        ? "taken as \(format.name), which its content looks like; "
-          + "\(options.formatOption) raw takes it as it is"
-        : nil
-    )
   }
 
   private func checkSize() throws(FormatError) {
@@ -98,51 +84,5 @@ struct OpenedDisk {
       throw FormatError(
         "disk", at: 0, .impossible("a size of \(disk.size) bytes is over the limit"))
     }
-  }
-
-  /// Whether a file's name says that it is a raw disk.
-  private static func isRawName(_ path: String) -> Bool {
-    [".raw", ".img", ".bin", ".dd"].contains { path.lowercased().hasSuffix($0) }
-  }
-
-  /// Finds the format by magics.
-  ///
-  /// - Parameter option: What tells it instead.
-  private static func recognize(
-    _ file: any NamedSource, _ option: String
-  ) throws -> any DiskFormat.Type {
-    let path = file.path
-    let format: any DiskFormat.Type
-    do {
-      format = try DiskFormats.recognize(file)
-    } catch let error as FormatError {
-      guard case .ambiguous(let text, _) = error.reason else { throw error }
-      throw FormatError(
-        error.structure, at: error.offset, .ambiguous(text, hint: "\(option) says which it is"))
-    }
-    let head = try file.bytes(Int(min(file.size, 512)), at: 0) ?? []
-    if SavedStream.begins(head) {
-      throw ReadingError.request(
-        "\(path): a saved stream, not a disk", hint: "give it on stdin: < \(path)")
-    }
-    if format.name == RawImage.name, let other = ForeignMagic.format(of: head) {
-      throw ReadingError.unsupported(
-        source: path, "looks like \(other), which cannot be read yet",
-        hint: "\(option) raw takes the bytes as they are")
-    }
-    return format
-  }
-}
-
-/// Magics of disk formats that no reader is there for: such a file is never taken for raw.
-enum ForeignMagic {
-  private static let magics: [(format: String, magic: [UInt8], offset: Int)] = [
-    ("Parallels", Array("WithoutFreeSpace".utf8), 0),
-    ("Parallels", Array("WithouFreSpacExt".utf8), 0),
-  ]
-
-  /// The name of the format whose magic is in the first 512 bytes of a file; nil when none is.
-  static func format(of head: [UInt8]) -> String? {
-    magics.first { head.dropFirst($0.offset).starts(with: $0.magic) }?.format
   }
 }

@@ -23,13 +23,16 @@ public final class SourceFeed: VolumeFeed {
   /// The extent of data at or after `position` that the source told last.
   private var known: Range<UInt64> = 0..<0
   /// Sources that arrive in order, the one that is at hand first.
-  private var streams: [StreamSource] = []
+  private let streams: [StreamSource]
+  private var nextStream = 0
   private var streamed: StreamedVolume?
   /// How many volumes were announced.
   private var headerCount = 0
   /// What could not be read of disks that came in order, by their names.
   private var lateMissing: [(name: String, ranges: MissingRanges)] = []
   private let checks: [ManifestCheck]
+  /// Files of appliances, besides those that volumes know of.
+  private let watched: [InputFile]
   private var hasBegun = false
 
   /// The most sources of one stream.
@@ -73,6 +76,7 @@ public final class SourceFeed: VolumeFeed {
     self.options = options
     streams = opened.streams
     checks = opened.checks
+    watched = opened.watched
     pending = opened.attachments.map { .attachment($0) } + opened.warnings.map { .warning($0) }
     tellLayouts(volumes)
   }
@@ -80,7 +84,9 @@ public final class SourceFeed: VolumeFeed {
   init(volumes: [SourceVolume], _ options: ReadOptions) {
     self.volumes = volumes
     self.options = options
+    streams = []
     checks = []
+    watched = []
     tellLayouts(volumes)
   }
 
@@ -110,7 +116,7 @@ public final class SourceFeed: VolumeFeed {
   /// Whether `status` is that of a file that is read: its path; nil when it is none of them.
   public func source(is status: FileStatus) -> String? {
     if let volume = volumes.first(where: { $0.isFile(status) }) { return volume.file.path }
-    return streams.first { $0.file?.isSame(status) ?? false }?.path
+    return streams.first { $0.origin.status.isSame(status) }?.path
   }
 
   /// Whether some of it arrives in order, so that what it holds is known only when it has come.
@@ -133,6 +139,26 @@ public final class SourceFeed: VolumeFeed {
     return volumes[0]
   }
 
+  /// What is to be told of how the sources were found, for those who read the volumes, not the feed.
+  public func takeWarnings() -> [String] {
+    defer { pending = [] }
+    return pending.compactMap { if case .warning(let text) = $0 { text } else { nil } }
+  }
+
+  private func beginChecks() {
+    if hasBegun { return }
+    hasBegun = true
+    for check in checks { check.start() }
+  }
+
+  /// Compares all files of appliances with their manifests; the feed's end does so by itself.
+  ///
+  /// - Throws: `ReadingError` for the first one that is not as its manifest tells.
+  public func finishChecks() throws {
+    beginChecks()
+    for check in checks { try naming(source: check.path) { try check.finish() } }
+  }
+
   public var missing: [String] {
     volumes.flatMap { $0.missing.texts($0.name) } + lateMissing.flatMap { $0.ranges.texts($0.name) }
   }
@@ -141,10 +167,7 @@ public final class SourceFeed: VolumeFeed {
 
   public func next() throws -> FeedItem? {
     // Threads start late: what a sandbox forbids holds for those that start in it.
-    if !hasBegun {
-      hasBegun = true
-      for check in checks { check.start() }
-    }
+    beginChecks()
     if nextHeader < volumes.count {
       nextHeader += 1
       headerCount += 1
@@ -162,7 +185,7 @@ public final class SourceFeed: VolumeFeed {
         reading = volumes[nextVolume]
         nextVolume += 1
       } else if try !arrive() {
-        for check in checks { try naming(source: check.path) { try check.finish() } }
+        try finishChecks()
         return nil
       }
     }
@@ -174,9 +197,10 @@ public final class SourceFeed: VolumeFeed {
       if let item = try volume.next(pool) { pending.append(item) } else { streamed = nil }
       return true
     }
-    guard let source = streams.first else { return false }
+    guard nextStream < streams.count else { return false }
+    let source = streams[nextStream]
     switch try naming(source: source.path, { try source.next() }) {
-    case nil: streams.removeFirst()
+    case nil: nextStream += 1
     case .attachment(let attachment): pending.append(.attachment(attachment))
     case .warning(let text): pending.append(.warning(text))
     case .disk(let opened, let name):
@@ -197,11 +221,24 @@ public final class SourceFeed: VolumeFeed {
   }
 
   public func lateWarnings() throws -> [String] {
-    try volumes.flatMap { volume in
-      try naming(source: volume.path) {
-        try volume.changedFiles().map { "\(volume.name): \($0) changed while it was read" }
+    var warnings: [String] = []
+    var told: Set<String> = []
+    for volume in volumes {
+      for path in try naming(source: volume.path, { try volume.changedFiles() }) {
+        told.insert(path)
+        warnings.append("\(volume.name): \(path) changed while it was read")
       }
     }
+    func tell(_ path: String, _ hasChanged: Bool) {
+      if hasChanged, told.insert(path).inserted {
+        warnings.append("\(path) changed while it was read")
+      }
+    }
+    for file in watched { tell(file.path, try naming(source: file.path) { try file.hasChanged() }) }
+    for stream in streams {
+      tell(stream.path, try naming(source: stream.path) { try stream.origin.hasChanged() })
+    }
+    return warnings
   }
 
   private func nextPiece(of volume: SourceVolume) throws -> FeedItem {

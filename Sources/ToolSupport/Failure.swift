@@ -51,13 +51,15 @@ extension FormatError {
     switch reason {
     case .unsupported: .impossible
     case .ambiguous: .usage
-    case .truncated, .badMagic, .badChecksum, .impossible: .damaged
+    case .truncated, .badMagic, .badChecksum, .impossible, .misnamed: .damaged
     }
   }
 
   fileprivate var hint: String? {
-    if case .ambiguous(_, let hint) = reason { return hint }
-    return nil
+    switch reason {
+    case .ambiguous(_, let hint), .misnamed(_, let hint): hint
+    case .truncated, .badMagic, .badChecksum, .unsupported, .impossible: nil
+    }
   }
 }
 

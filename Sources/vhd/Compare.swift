@@ -47,8 +47,8 @@ struct Compare: Tool {
   private static let jsonLimit = 1_000_000
 
   func run() throws {
-    let left = try references.open(first, format: firstFormat)
-    let right = try references.open(second, format: secondFormat)
+    let left = try references.open(first, format: firstFormat, option: "--first-format")
+    let right = try references.open(second, format: secondFormat, option: "--second-format")
     let sizes = (left.disk.size, right.disk.size)
     var found = Found(isSizeDifferent: strict && sizes.0 != sizes.1)
     var comparison = DiskComparison(left.disk, right.disk)
@@ -57,11 +57,7 @@ struct Compare: Tool {
     } catch let error as ComparisonError {
       throw Failure(SourceName(error.side == .first ? first : second).shown, error.error)
     }
-    for volume in [left, right] {
-      for path in try naming(volume.path, { try volume.changedFiles() }) {
-        Console.warn("\(path): changed while it was compared")
-      }
-    }
+    for disk in [left, right] { try disk.finish() }
     try report(found, sizes)
     if found.isDifferent { leave(.different) }
   }

@@ -60,13 +60,12 @@ struct Diff: Tool {
       throw Failure(
         .usage, "--skip and --salvage: what is left out would be taken as changed to zeros")
     }
-    let diskFeed = try open(new, options)
+    let disk = try OnlyDisk(new, options)
     options.format = VHDImage.name
     options.snapshot = nil
-    let parentFeed = try open(base, options)
-    let parent = try naming(base) { try parentFeed.onlyDisk() }
-    let disk = try naming(newName) { try diskFeed.onlyDisk() }
-    for volume in [parent, disk] where try destination.status().map({ volume.isFile($0) }) == true {
+    let parent = try OnlyDisk(base, options)
+    let status = try destination.status()
+    for volume in [parent.volume, disk.volume] where status.map({ volume.isFile($0) }) == true {
       throw Failure(.usage, "\(volume.path): is the output as well")
     }
     guard let image = parent.disk as? VHDImage else {
@@ -78,9 +77,8 @@ struct Diff: Tool {
         "\(newName): a disk of \(disk.disk.size) bytes, but \(base) has \(image.size)",
         hint: "a child has the size of its parent: store it whole with vhd convert")
     }
-    try write(image, disk.disk, try blocks(image), to: destination)
-    for feed in [parentFeed, diskFeed] {
-      for text in try naming(output, { try feed.lateWarnings() }) { Console.warn(text) }
+    try write(image, disk.disk, try blocks(image), to: destination) {
+      for source in [parent, disk] { try source.finish() }
     }
     if json { try report(image) }
   }
@@ -89,22 +87,6 @@ struct Diff: Tool {
     let count = try naming(output) { try Files.status(output)?.size ?? 0 }
     try Console.result(
       json: Report(file: output, parent: base, size: parent.size, fileSize: count))
-  }
-
-  /// Opens a source, and tells what there is to know of how it was found.
-  private func open(_ path: String, _ options: ReadOptions) throws(Failure) -> SourceFeed {
-    try naming(SourceName(path).shown) {
-      let feed = try SourceFeed([path], options)
-      if feed.hasStreams { return feed }
-      while let item = try feed.next() {
-        switch item {
-        case .volume: continue
-        case .warning(let text): Console.warn(text)
-        default: return feed
-        }
-      }
-      return feed
-    }
   }
 
   private func blocks(_ image: VHDImage) throws(Failure) -> VHDDifferencingBlocks {
@@ -122,7 +104,7 @@ struct Diff: Tool {
 
   private func write(
     _ image: VHDImage, _ disk: any BlockSource, _ layout: VHDDifferencingBlocks,
-    to destination: ImageOutput
+    to destination: ImageOutput, finish: () throws -> Void
   ) throws {
     let progress = Progress("compared", total: disk.size, options)
     defer { progress.finish() }
@@ -136,6 +118,7 @@ struct Diff: Tool {
         try difference.write(to: target) { progress.advance($0) }
         try target.finish()
       }
+      try finish()
       target.close()
       try destination.commit()
     } catch {

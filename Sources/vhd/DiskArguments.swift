@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Blocks
 internal import Platform
 internal import Reading
 internal import ToolSupport
@@ -12,14 +13,45 @@ struct ReferenceArguments: ParsableArguments {
     completion: .directory)
   var allowReferences: [String] = []
 
-  /// Opens the disk in a file or device.
+  /// Opens the disk in a file or device, and tells what there is to know of how it was found.
   ///
-  /// - Parameter format: What to take it for; nil looks for magics.
-  func open(_ path: String, format: String?) throws(Failure) -> SourceVolume {
+  /// - Parameters:
+  ///   - format: What to take it for; nil looks for magics.
+  ///   - option: The option that gives that format.
+  func open(
+    _ path: String, format: String?, option: String = "--format"
+  ) throws(Failure) -> OnlyDisk {
     var options = ReadOptions()
     options.format = format
+    options.formatOption = option
     options.references = allowReferences
-    return try naming(SourceName(path).shown) { try SourceFeed([path], options).onlyDisk() }
+    return try OnlyDisk(path, options)
+  }
+}
+
+/// The one disk in a source, which is read at any place instead of in its order.
+struct OnlyDisk {
+  let volume: SourceVolume
+  /// What it is called in messages.
+  let name: String
+  private let feed: SourceFeed
+
+  var disk: any BlockSource { volume.disk }
+
+  init(_ path: String, _ options: ReadOptions) throws(Failure) {
+    let name = SourceName(path).shown
+    let feed = try naming(name) { try SourceFeed([path], options) }
+    volume = try naming(name) { try feed.onlyDisk() }
+    for text in feed.takeWarnings() { Console.warn(text) }
+    self.name = name
+    self.feed = feed
+  }
+
+  /// What is left to do when the disk has been read: an appliance's files are compared with its
+  /// manifest, and the user is told of files that changed meanwhile.
+  func finish() throws {
+    try naming(name) { try feed.finishChecks() }
+    for text in try naming(name, { try feed.lateWarnings() }) { Console.warn(text) }
   }
 }
 
@@ -35,7 +67,7 @@ struct DiskArguments: ParsableArguments {
   var references: ReferenceArguments
 
   /// Opens the disk in a file or device.
-  func open(_ path: String) throws(Failure) -> SourceVolume {
+  func open(_ path: String) throws(Failure) -> OnlyDisk {
     try references.open(path, format: format)
   }
 }

@@ -65,7 +65,7 @@ struct ImageReport: Encodable {
     let source = try InputFile(path)
     file = path
     fileSize = source.size
-    let known = try name.flatMap { DiskFormats.named($0) } ?? DiskFormats.recognize(source)
+    let known = try name.flatMap { DiskFormats.named($0) } ?? ImageReport.recognized(source)
     let image = try known.describe(source)
     format = known.name
     type = image.type
@@ -86,6 +86,13 @@ struct ImageReport: Encodable {
     parents = image.parents.isEmpty ? nil : image.parents
     parentIdentifier = image.parentIdentifier
     files = image.files.isEmpty ? nil : image.files
+  }
+
+  /// The format by the file's content, which its name must not deny.
+  private static func recognized(_ source: InputFile) throws -> any DiskFormat.Type {
+    let (format, doubt) = try Recognition.image(source, option: "--format")
+    if let doubt { Console.warn("\(source.path): \(doubt)") }
+    return format
   }
 
   var text: String {

@@ -46,8 +46,8 @@ struct Ranges: Tool {
 
   func run() throws {
     let page = pageByteCount ?? 4 << 20
-    let source: any BlockSource =
-      ofFile ? try naming(file) { try InputFile(file) } : try disk.open(file).disk
+    let opened = ofFile ? nil : try disk.open(file)
+    let source: any BlockSource = try opened?.disk ?? naming(file) { try InputFile(file) }
     var ranges = PageRanges(source, pageByteCount: page)
     var count = 0
     var byteCount: UInt64 = 0
@@ -63,6 +63,7 @@ struct Ranges: Tool {
         }
       }
     }
+    try opened?.finish()
     guard json else { return }
     try Console.result(
       json: RangesSummary(

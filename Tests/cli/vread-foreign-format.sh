@@ -8,16 +8,16 @@ noise 10K >rest
 refused() {
   status=$1
   # shellcheck disable=SC2059
-  { printf "$2" && cat rest; } >disk.raw
+  { printf "$2" && cat rest; } >disk
   shift 2
-  fails "$status" vread disk.raw
+  fails "$status" vread disk
   says "$@"
-  vread --raw --format raw disk.raw | cmp - disk.raw
+  vread --raw --format raw disk | cmp - disk
 }
-refused 63 WithoutFreeSpace 'vread: disk.raw: looks like Parallels' 'hint: --format raw'
+refused 63 WithoutFreeSpace 'vread: disk: looks like Parallels' 'hint: --format raw'
 refused 63 COWD 'an extent (vmfsSparse) without the descriptor that names it is not supported'
 refused 63 '\276\272\376\312\0\0\0\0' 'an extent (seSparse) without the descriptor'
-refused 65 '# Disk DescriptorFile' 'disk.raw: VMDK descriptor at byte 0'
+refused 65 '# Disk DescriptorFile' 'disk: VMDK descriptor at byte 0'
 
 # What looks like two formats is neither, until somebody says which: a guest can write both.
 qemu-img create -q -f qcow2 inner.qcow2 1M

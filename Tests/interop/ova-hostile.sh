@@ -3,7 +3,7 @@
 # shellcheck disable=SC2002 # pipes are what is tested
 . "$(dirname "$0")/../cli/functions.sh"
 
-requires qemu-img python3 strace /usr/bin/time
+requires qemu-img python3 strace iconv /usr/bin/time
 
 for disk in one two; do
   truncate -s 24M $disk.raw
@@ -259,3 +259,36 @@ for tool in gzip bzip2; do
   { $tool -c inner.qcow2 && printf 'rubbish'; } >behind
   fails 65 vread --raw - <behind
 done
+
+echo '* the same disk twice: never silently'
+python3 pack.py good.ova good
+mkdir twice && tar -xf good.ova -C twice
+sed 's#</DiskSection>#<Disk diskId="d9" fileRef="f0" capacity="1"/></DiskSection>#' twice/app.ovf >app.ovf
+tar --format=ustar -cf twice.ova app.ovf -C twice app-one.vmdk app-two.vmdk
+for source in twice.ova -; do
+  works vread --list $source <twice.ova
+  says 'disk d9 begins as disk d0 does, in app-one.vmdk: it is read once'
+  vread --raw --disk d9 $source <twice.ova | cmp - one.raw
+done
+
+echo '* what vendors add is theirs'
+sed 's#<Envelope>#<Envelope xmlns:vendor="urn:vendor">#; s#href="app-one.vmdk"#& vendor:href="evil"#' twice/app.ovf >app.ovf
+tar --format=ustar -cf vendor.ova app.ovf -C twice app-one.vmdk app-two.vmdk
+vread --raw --disk 0 vendor.ova | cmp - one.raw
+sed 's#href="app-one.vmdk"#& ovf:href="evil"#; s#<Envelope>#<Envelope xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1">#' twice/app.ovf >app.ovf
+tar --format=ustar -cf both.ova app.ovf -C twice app-one.vmdk app-two.vmdk
+fails 65 vread both.ova
+says 'two attributes href'
+
+echo '* an OVF by itself in UTF-16, and behind space or a comment'
+cp app-one.vmdk app-two.vmdk twice
+for head in '\377\376' '\376\377'; do
+  order=le
+  [ "$head" = '\377\376' ] || order=be
+  # shellcheck disable=SC2059
+  { printf "$head" && sed 's/<?xml[^>]*>//' twice/app.ovf | iconv -f utf-8 -t utf-16$order; } >twice/wide.ovf
+  works vread --list twice/wide.ovf
+  vread --raw --disk 1 twice/wide.ovf | cmp - two.raw
+done
+{ printf '\n \t <!-- a comment -->\n' && sed 's/<?xml[^>]*>//' twice/app.ovf; } >twice/late.ovf
+vread --raw --disk 1 twice/late.ovf | cmp - two.raw

@@ -94,3 +94,22 @@ for command in 'compare disk.vmdk.gz disk.raw' 'diff dynamic.vhd disk.vmdk.gz -o
   says 'disk.vmdk.gz: can only be read in order' 'hint: '
 done
 absent child.vhd
+
+echo '* an OVA is compared with its manifest, too: a disk from it is not the same when its file was changed'
+vread --name a disk.raw | vstore put -q -r R --name one >/dev/null
+vrestore export -q -r R one --format ova -o one.ova
+works vhd compare one.ova disk.raw
+works vhd ranges one.ova
+works vhd diff dynamic.vhd one.ova -o child.vhd
+works vhd compare child.vhd disk.raw
+rm child.vhd
+# Of the OVF only the name is changed: the disk is what it was.
+sed 's/<VirtualSystem ovf:id="one"/<VirtualSystem ovf:id="eno"/' one.ova >changed.ova
+is "$(cmp -l one.ova changed.ova | wc -l)" 2
+for command in 'compare changed.ova disk.raw' 'compare disk.raw changed.ova' 'compare -q changed.ova other.raw' \
+  'diff dynamic.vhd changed.ova -o child.vhd' 'ranges changed.ova'; do
+  # shellcheck disable=SC2086
+  fails 65 vhd $command
+  says 'changed.ova: manifest at byte 0: ' 'the file is damaged or was changed'
+done
+absent child.vhd

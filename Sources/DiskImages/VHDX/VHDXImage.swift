@@ -82,7 +82,7 @@ public final class VHDXImage: DiskFormat {
         // A table that is whole and cannot be used has a copy that says the same.
         switch error.reason {
         case .badMagic, .badChecksum, .truncated: trouble = trouble ?? error
-        case .unsupported, .impossible, .ambiguous: throw error
+        case .unsupported, .impossible, .ambiguous, .misnamed: throw error
         }
       }
     }

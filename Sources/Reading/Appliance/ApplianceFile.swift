@@ -25,6 +25,12 @@ struct ApplianceFile {
   private let path: String
   private let entries: [Entry]
   private let manifest: OVFManifest?
+  /// The files that it is read from: one, or the OVF and what it and its manifest name.
+  var files: [InputFile] {
+    var found: [InputFile] = []
+    for entry in entries where found.last !== entry.file { found.append(entry.file) }
+    return found
+  }
 
   /// Reads an OVA's headers, its OVF and its manifest.
   ///
@@ -138,7 +144,29 @@ struct ApplianceFile {
     guard let last = try file.bytes(512, at: place), Zeros.isZero(last.span) else {
       throw FormatError("archive", at: place, .truncated)
     }
+    try requireZeros(file, from: place)
     return entries
+  }
+
+  /// Refuses a file that goes on behind the mark at its end: a header that was wiped out looks like
+  /// that mark, and everything behind it would be gone, the manifest perhaps.
+  private static func requireZeros(_ file: InputFile, from start: UInt64) throws {
+    let buffer = Buffer(count: 1 << 20)
+    var position = start
+    while position < file.size, let data = try file.nextData(at: position) {
+      position = max(position, data.lowerBound)
+      let end = min(data.upperBound, position + UInt64(buffer.count))
+      let count = Int(end - position)
+      var target = buffer.mutableSpan(0..<count)
+      try file.read(into: &target, at: position)
+      let piece = buffer.span(0..<count)
+      if !Zeros.isZero(piece) {
+        var first = 0
+        while piece[first] == 0 { first += 1 }
+        throw ArchiveEnd.isNone(at: position + UInt64(first))
+      }
+      position = end
+    }
   }
 
   /// The file with that ending; nil without any.
@@ -182,7 +210,8 @@ struct ApplianceFile {
       guard let entry = entries.first(where: { $0.name == disk.file.name }) else {
         throw FormatError("archive", at: 0, .impossible("\(disk.file.name) is not in it"))
       }
-      return try DiskInside.open(entry.content, of: entry.file, path, options)
+      return try DiskInside.open(
+        entry.content, of: entry.file, path, named: entry.name, options)
     }
   }
 }

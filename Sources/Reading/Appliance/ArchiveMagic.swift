@@ -1,4 +1,5 @@
 internal import Bytes
+internal import DiskImages
 
 /// Tells archives by how they begin.
 enum ArchiveMagic {
@@ -7,6 +8,14 @@ enum ArchiveMagic {
     case package
     /// Compressed by gzip, bzip2, xz, zstd or lz4, whatever is inside.
     case compressed
+
+    /// What it is called where it is compared with a name.
+    var word: String {
+      switch self {
+      case .package: NameClaim.Word.archive
+      case .compressed: NameClaim.Word.compressed
+      }
+    }
   }
 
   /// How many bytes from the start must be looked at.
@@ -24,10 +33,15 @@ enum ArchiveMagic {
   }
 
   /// Whether a file of that name which begins with `head` is an OVF: XML, and called so.
+  ///
+  /// In front of the first sign there may be a mark of UTF-8 or UTF-16, whose letters have a zero
+  /// byte on one side, and space.
   static func isDescriptor(_ head: [UInt8], _ path: String) -> Bool {
-    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    let text = head.starts(with: mark) ? head.dropFirst(mark.count) : head[...]
-    return path.lowercased().hasSuffix(".ovf") && text.first == UInt8(ascii: "<")
+    guard path.lowercased().hasSuffix(".ovf") else { return false }
+    let marks: [[UInt8]] = [[0xEF, 0xBB, 0xBF], [0xFF, 0xFE], [0xFE, 0xFF]]
+    let mark = marks.first { head.starts(with: $0) } ?? []
+    let spaces: [UInt8] = [0x09, 0x0A, 0x0D, 0x20, 0x00]
+    return head.dropFirst(mark.count).first { !spaces.contains($0) } == UInt8(ascii: "<")
   }
 
   /// Whether `head` is a member's header, with the checksum that belongs to it.

@@ -19,7 +19,7 @@ final class ArchiveWalk {
   private let path: String
   private let options: ReadOptions
   private let names: StreamNames
-  private let stream: any ByteStream
+  private let stream: EndingStream
   private var reader: ArchiveReader?
   private var memberCount = 0
   private var seen: [String: UInt64] = [:]
@@ -41,7 +41,7 @@ final class ArchiveWalk {
   ///   - options: How it is read.
   ///   - names: Names the volumes.
   init(_ stream: any ByteStream, _ path: String, _ options: ReadOptions, _ names: StreamNames) {
-    self.stream = stream
+    self.stream = EndingStream(stream)
     self.path = path
     self.options = options
     self.names = names
@@ -63,7 +63,10 @@ final class ArchiveWalk {
     }
     let name = try Member.name(
       member.name, isPlain: member.isPlain, isFolder: member.isFolder, at: member.start)
-    guard let name else { return [] }
+    guard let name else {
+      end = max(end, member.start)
+      return []
+    }
     guard seen.updateValue(member.size ?? 0, forKey: name) == nil else {
       throw FormatError("archive", at: member.start, .impossible("two files called \(name)"))
     }
@@ -119,13 +122,16 @@ final class ArchiveWalk {
     guard let (disk, volume) = wanted[name] else { return [] }
     let place = "\(path): \(name)"
     var content: any ByteStream = stream
+    var inner = name
     if disk.file.compression != nil {
-      let inner = try ArchiveReader(stream, .compressedFile)
-      guard try inner.next() != nil else { throw FormatError("archive", at: 0, .truncated) }
-      content = inner
+      let reader = try ArchiveReader(stream, .compressedFile)
+      guard try reader.next() != nil else { throw FormatError("archive", at: 0, .truncated) }
+      content = reader
+      inner = NameClaim.inside(name)
     }
     let peeked = try PeekedStream(content, ArchiveMagic.byteCount)
-    var arrivals = try DiskStream(place, volume, options).open(peeked, peeked.head)
+    var arrivals = try DiskStream(place, volume, named: inner, options).open(
+      peeked, peeked.head)
     if let size = arrivals.last?.size, let doubt = Appliance.doubt(disk, size: size) {
       arrivals.insert(.warning("\(path): \(doubt)"), at: 0)
     }
@@ -147,24 +153,17 @@ final class ArchiveWalk {
     guard let appliance else {
       throw FormatError("archive", at: 0, .impossible("no OVA: there is no .ovf in it"))
     }
-    // Two sectors of zeros end a tar: without them, it is cut off between two files.
-    if reader.isTar, reader.position < (end + 511) / 512 * 512 + 512 {
-      throw FormatError("archive", at: reader.position, .truncated)
+    // What fills a tar up is taken as well, so that whoever writes it need not stop half-way.
+    let position = reader.position
+    try stream.drain()
+    if reader.isTar {
+      try stream.requireTarEnd(at: (end + 511) / 512 * 512, read: position)
+    } else {
+      try stream.requireZipEnd(memberCount)
     }
     var roll = ApplianceRoll(appliance.descriptor, manifest)
     for (name, size) in seen { roll.meet(name, size: size) }
-    let warnings = try roll.finish()
-    try drainInput()
-    return warnings.map { .warning("\(path): \($0)") }
-  }
-
-  /// Takes what a tar is filled up with, so that whoever writes it need not stop half-way.
-  private func drainInput() throws {
-    var piece = [UInt8](repeating: 0, count: 64 << 10)
-    while true {
-      var span = piece.mutableSpan
-      if try stream.read(into: &span) == 0 { return }
-    }
+    return try roll.finish().map { .warning("\(path): \($0)") }
   }
 }
 

@@ -9,23 +9,23 @@ enum DiskInside {
   ///   - source: The part.
   ///   - file: The file that is watched while it is read.
   ///   - path: What the part is called in messages.
+  ///   - name: The part's own name; nil when it has none.
   ///   - options: The format to take it for. Files beside it are never opened.
   static func open(
-    _ source: any BlockSource, of file: InputFile, _ path: String, _ options: ReadOptions
+    _ source: any BlockSource, of file: InputFile, _ path: String, named name: String?,
+    _ options: ReadOptions
   ) throws -> OpenedDisk {
     let format: any DiskFormat.Type
-    if let name = options.format, name != ReadOptions.appliance {
-      guard let found = DiskFormats.named(name) else {
-        throw ReadingError.request("format \(name) cannot be read here", hint: nil)
+    var doubt: String?
+    if let wanted = options.format, wanted != ReadOptions.appliance {
+      guard let found = DiskFormats.named(wanted) else {
+        throw ReadingError.request("format \(wanted) cannot be read here", hint: nil)
       }
       format = found
     } else {
-      format = try DiskFormats.recognize(source)
-      let head = try source.bytes(Int(min(source.size, 512)), at: 0) ?? []
-      if format.name == "raw", let other = ForeignMagic.format(of: head) {
-        throw ReadingError.unsupported(
-          source: path, "looks like \(other), which cannot be read yet", hint: nil)
-      }
+      (format, doubt) = try Recognition.image(
+        source, path, NameClaim(name ?? "", option: nil), option: nil)
+      if name == nil { doubt = nil }
     }
     if options.snapshot != nil, !format.hasSnapshots {
       throw ReadingError.unsupported(
@@ -39,6 +39,6 @@ enum DiskInside {
       throw FormatError(
         "disk", at: 0, .impossible("a size of \(disk.size) bytes is over the limit"))
     }
-    return OpenedDisk(file: file, disk: disk, format: format.name, path: path)
+    return OpenedDisk(file: file, disk: disk, format: format.name, path: path, warning: doubt)
   }
 }

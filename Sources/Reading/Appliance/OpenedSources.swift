@@ -1,6 +1,7 @@
 internal import Archives
 internal import Blocks
 internal import Bytes
+internal import DiskImages
 internal import Platform
 
 /// Everything that the sources of a command line turn out to be.
@@ -13,6 +14,8 @@ struct OpenedSources {
   private(set) var warnings: [String] = []
   /// What goes on meanwhile, and has to be waited for at the end.
   private(set) var checks: [ManifestCheck] = []
+  /// The files of appliances, to be watched while they are read.
+  private(set) var watched: [InputFile] = []
 
   /// The word for standard input.
   static let standardInput = "-"
@@ -33,7 +36,7 @@ struct OpenedSources {
   private enum Kind {
     case disk
     case appliance(ApplianceFile)
-    case stream(any ByteStream, FileStatus)
+    case stream(any ByteStream, StreamOrigin)
   }
 
   /// - Throws: `ReadingError`.
@@ -43,26 +46,27 @@ struct OpenedSources {
       throw ReadingError.request("more than \(SourceFeed.sourceLimit) sources", hint: nil)
     }
     var candidates: [Candidate] = []
-    var later: [(path: String, stream: any ByteStream, file: FileStatus)] = []
+    var later: [(stream: any ByteStream, origin: StreamOrigin)] = []
     for (index, path) in sources.enumerated() {
       let disk = served.disk(index)
+      var doubt: String?
       switch try naming(
         source: SourceName(path).shown,
-        { disk == nil ? try OpenedSources.kind(path, options) : .disk })
+        { disk == nil ? try OpenedSources.kind(path, options, &doubt) : .disk })
       {
       case .disk: candidates.append(OpenedSources.candidate(path, options, disk))
       case .appliance(let file):
         candidates += OpenedSources.candidates(path, file, options)
         take(file, path)
-      case .stream(let stream, let file):
-        later.append((path == OpenedSources.standardInput ? "stdin" : path, stream, file))
+      case .stream(let stream, let origin): later.append((stream, origin))
       }
+      if let doubt { warnings.append("\(path): \(doubt)") }
     }
     try refuseUnclear(sources, options, later.count)
     try open(candidates, options, hasStreams: !later.isEmpty)
     let names = StreamNames(
       given: candidates.isEmpty ? options.names : [], taken: Set(disks.map(\.name)))
-    streams = later.map { StreamSource($0.stream, $0.path, $0.file, options, names) }
+    streams = later.map { StreamSource($0.stream, $0.origin, options, names) }
   }
 
   /// Refuses what cannot be known before the streams are read.
@@ -102,16 +106,17 @@ struct OpenedSources {
     }
   }
 
-  private static func kind(_ path: String, _ options: ReadOptions) throws -> Kind {
+  /// - Parameter doubt: Becomes what the user should know of how it was found.
+  private static func kind(
+    _ path: String, _ options: ReadOptions, _ doubt: inout String?
+  ) throws -> Kind {
     if path == standardInput {
       let input = FileDescriptor.standardInput
       try ArchiveReader.load()
-      return .stream(DescriptorStream(input), try input.status())
+      return .stream(DescriptorStream(input), try StreamOrigin(standardInput: input))
     }
     guard options.format == nil || options.format == ReadOptions.appliance else { return .disk }
     let file = try InputFile(path)
-    // What a machine writes to a device says nothing of what the device is meant as.
-    if file.isDevice, options.format == nil { return .disk }
     let head: [UInt8]
     do {
       head = try file.bytes(Int(min(file.size, UInt64(ArchiveMagic.byteCount))), at: 0) ?? []
@@ -119,16 +124,21 @@ struct OpenedSources {
       return .disk
     }
     let kind = ArchiveMagic.kind(head)
+    if let kind, options.format == nil {
+      // A machine may have written that to a device, or to a file that is its disk.
+      let claim = NameClaim(path, isDevice: file.isDevice, option: options.formatOption)
+      doubt = try claim.check(kind.word)
+    }
     if kind != nil { try ArchiveReader.load() }
     switch kind {
-    case .compressed: return .stream(SourceStream(file), file.status)
+    case .compressed: return .stream(SourceStream(file), StreamOrigin(file))
     case .package:
       guard let appliance = try ApplianceFile(archive: file) else {
-        return .stream(SourceStream(file), file.status)
+        return .stream(SourceStream(file), StreamOrigin(file))
       }
       let disks = try appliance.appliance.picked(nil)
       return disks.allSatisfy(appliance.isPlain)
-        ? .appliance(appliance) : .stream(SourceStream(file), file.status)
+        ? .appliance(appliance) : .stream(SourceStream(file), StreamOrigin(file))
     case nil where ArchiveMagic.isDescriptor(head, path):
       try ArchiveReader.load()
       return .appliance(try ApplianceFile(descriptor: file, options))
@@ -170,5 +180,6 @@ struct OpenedSources {
     }
     warnings += file.warnings.map { "\(path): \($0)" }
     if let check = file.check() { checks.append(check) }
+    watched += file.files
   }
 }

@@ -7,6 +7,35 @@ internal import DiskImages
 internal import Platform
 internal import Streams
 
+/// What a stream is read from.
+struct StreamOrigin {
+  /// What it is called in messages.
+  let path: String
+  /// The file's name; nil for standard input, which has none.
+  let name: String?
+  /// What it was at first.
+  let status: FileStatus
+  /// What it is now.
+  private let current: () throws -> FileStatus
+
+  init(_ file: InputFile) {
+    path = file.path
+    name = file.path
+    status = file.status
+    current = { try file.currentStatus() }
+  }
+
+  init(standardInput input: FileDescriptor) throws {
+    path = "stdin"
+    name = nil
+    status = try input.status()
+    current = { try input.status() }
+  }
+
+  /// Whether a file was written to since it was opened, as far as its times tell.
+  func hasChanged() throws -> Bool { try current().hasChanged(since: status) }
+}
+
 /// What arrives once, in order: an OVA or an image by a pipe, or out of a compressed file.
 final class StreamSource {
   /// What comes next of it.
@@ -25,9 +54,9 @@ final class StreamSource {
     case ended
   }
 
-  let path: String
-  /// What it is read from.
-  let file: FileStatus?
+  /// What it is called in messages.
+  var path: String { origin.path }
+  let origin: StreamOrigin
   private let options: ReadOptions
   private let names: StreamNames
   private var state: State
@@ -35,16 +64,13 @@ final class StreamSource {
 
   /// - Parameters:
   ///   - stream: At its first byte.
-  ///   - path: What it is called in messages.
-  ///   - file: What it is read from.
+  ///   - origin: What it is read from.
   ///   - options: How it is read.
   ///   - names: Names its volumes.
   init(
-    _ stream: any ByteStream, _ path: String, _ file: FileStatus?, _ options: ReadOptions,
-    _ names: StreamNames
+    _ stream: any ByteStream, _ origin: StreamOrigin, _ options: ReadOptions, _ names: StreamNames
   ) {
-    self.path = path
-    self.file = file
+    self.origin = origin
     self.options = options
     self.names = names
     state = .start(stream)
@@ -75,23 +101,34 @@ final class StreamSource {
         "\(path): a sealed stream already, not a disk", hint: "send it to the next tool directly")
     }
     var kind = looksForArchive ? ArchiveMagic.kind(input.head) : nil
+    var fileName = origin.name
     if kind == .compressed {
       let reader = try ArchiveReader(input, .compressedFile)
       guard try reader.next() != nil else { throw FormatError("archive", at: 0, .truncated) }
       input = try PeekedStream(reader, ArchiveMagic.byteCount)
       kind = ArchiveMagic.kind(input.head)
+      fileName = fileName.map { NameClaim.inside($0) }
       guard kind != .compressed else {
         throw FormatError("archive", at: 0, .unsupported("a file compressed more than once"))
       }
     }
     if kind == .package {
+      try requireName(fileName, kind)
       state = .archive(ArchiveWalk(input, path, options, names))
       return
     }
     if options.format == ReadOptions.appliance { throw FormatError("OVA", at: 0, .badMagic) }
     try requireKnown(input.head)
     let name = try names.single(path)
-    queue = try DiskStream(path, name, options).open(input, input.head)
+    queue = try DiskStream(path, name, named: fileName, options).open(input, input.head)
+  }
+
+  /// Refuses an archive in a compressed file whose name says that it holds a disk.
+  ///
+  /// Of a name that says nothing there is nothing to be told again.
+  private func requireName(_ name: String?, _ kind: ArchiveMagic.Kind?) throws(FormatError) {
+    guard let name, let kind, options.format == nil else { return }
+    _ = try NameClaim(name, option: options.formatOption).check(kind.word)
   }
 
   /// Refuses bytes of which nobody said that they are a raw disk.
@@ -113,15 +150,18 @@ final class StreamSource {
 struct DiskStream {
   private let path: String
   private let name: String
+  private let fileName: String?
   private let options: ReadOptions
 
   /// - Parameters:
   ///   - path: What it is called in messages.
   ///   - name: The volume's name.
+  ///   - fileName: What the bytes are called where they come from; nil without a name.
   ///   - options: How it is read.
-  init(_ path: String, _ name: String, _ options: ReadOptions) {
+  init(_ path: String, _ name: String, named fileName: String?, _ options: ReadOptions) {
     self.path = path
     self.name = name
+    self.fileName = fileName
     self.options = options
   }
 
@@ -136,8 +176,9 @@ struct DiskStream {
     try naming(source: path) {
       var taken: [UInt8] = []
       if format ?? VMDKImage.name == VMDKImage.name, head.starts(with: Array("KDMV".utf8)) {
+        let doubt = try doubt()
         if let vmdk = try VMDKStream(stream, head: &taken) {
-          if try vmdk.prime() { return flowing(vmdk) }
+          if try vmdk.prime() { return flowing(vmdk, doubt) }
           let spool = try options.spool.begin(path)
           let rest = try vmdk.save { try spool.write($0, at: $1) }
           return try saved(spool, stream, from: rest)
@@ -149,8 +190,14 @@ struct DiskStream {
     }
   }
 
-  private func flowing(_ vmdk: VMDKStream) -> [StreamSource.Arrival] {
-    var arrivals: [StreamSource.Arrival] = []
+  /// What is to be told of a VMDK of that name, when nobody said that it is one.
+  private func doubt() throws(FormatError) -> String? {
+    guard let fileName, format == nil else { return nil }
+    return try NameClaim(fileName, option: nil).check(VMDKImage.name)
+  }
+
+  private func flowing(_ vmdk: VMDKStream, _ doubt: String?) -> [StreamSource.Arrival] {
+    var arrivals: [StreamSource.Arrival] = doubt.map { [.warning("\(name): \($0)")] } ?? []
     if options.skip.contains(.swap) {
       arrivals.append(
         .warning("\(name): swap areas are not looked for in a disk that is read as it arrives"))
@@ -165,7 +212,8 @@ struct DiskStream {
     try spool.append(stream, at: offset)
     let (file, range) = try options.spool.finish(spool)
     let source = WindowSource(file, range)
-    return [.disk(try DiskInside.open(source, of: file, path, options), name: name)]
+    let opened = try DiskInside.open(source, of: file, path, named: fileName, options)
+    return [.disk(opened, name: name)]
   }
 }
 
