@@ -42,9 +42,7 @@ struct Listing {
       warnings = tally.warnings
     } else {
       counts = try naming("sources") { try feed.volumes.map { try $0.allocation() } }
-      warnings = feed.volumes.flatMap { volume in
-        (volume.layout?.warnings ?? []).map { "\(volume.header.name): \($0)" }
-      }
+      warnings = feed.takeWarnings()
       if !options.quiet { for text in warnings { Console.warn(text) } }
     }
     let late = tally.headers.dropFirst(feed.volumes.count)

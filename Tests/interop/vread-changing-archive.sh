@@ -4,7 +4,7 @@
 
 requires gzip qemu-img
 
-noise 24M >disk.raw
+noise 8M >disk.raw
 qemu-img convert -f raw -O vmdk -o subformat=streamOptimized disk.raw app.vmdk
 echo "<Envelope><References><File id='f' href='app.vmdk'/></References><DiskSection><Disk diskId='d' fileRef='f'/></DiskSection></Envelope>" >app.ovf
 printf 'SHA256(app.ovf)= %s\nSHA256(app.vmdk)= %s\n' "$(digest app.ovf)" "$(digest app.vmdk)" >app.mf

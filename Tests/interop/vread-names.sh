@@ -84,7 +84,9 @@ qemu-img convert -f raw -O vhdx disk.raw some.vhdx
 qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat disk.raw some-flat-descriptor.vmdk
 for file in inner.qcow2 some.tar some.zip some.gzip some.xz some.bzip2 some.zstd some.vmdk some.vdi some.vhdx \
   some-flat-descriptor.vmdk; do
-  for name in guest.raw guest.img guest.bin guest.dd guest.ISO guest-flat.vmdk guest-f012.vmdk; do
+  names=guest.img
+  [ $file != inner.qcow2 ] || names='guest.raw guest.img guest.bin guest.dd guest.ISO guest-flat.vmdk guest-f012.vmdk'
+  for name in $names; do
     cp $file $name
     fails 64 vread $name
     says "$name: image at byte 0: a raw disk by its name whose content looks like" 'hint: --format '
