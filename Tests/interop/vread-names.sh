@@ -87,11 +87,11 @@ for file in inner.qcow2 some.tar some.zip some.gzip some.xz some.bzip2 some.zstd
   names=guest.img
   [ $file != inner.qcow2 ] || names='guest.raw guest.img guest.bin guest.dd guest.ISO guest-flat.vmdk guest-f012.vmdk'
   for name in $names; do
-    cp $file $name
-    fails 64 vread $name
+    cp $file "$name"
+    fails 64 vread "$name"
     says "$name: image at byte 0: a raw disk by its name whose content looks like" 'hint: --format '
-    fails 64 vread --list $name
-    vread --raw --format raw $name | cmp - $file
+    fails 64 vread --list "$name"
+    vread --raw --format raw "$name" | cmp - $file
   done
   # What only tells what is there, tells it.
   case $file in
