@@ -43,6 +43,17 @@ public struct ExtentSet: Equatable, Sendable {
     return result
   }
 
+  /// The range that `offset` lies in; nil when it lies in none.
+  public func range(containing offset: UInt64) -> Range<UInt64>? {
+    var low = 0
+    var high = ranges.count
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].upperBound <= offset { low = middle + 1 } else { high = middle }
+    }
+    return low < ranges.count && ranges[low].contains(offset) ? ranges[low] : nil
+  }
+
   /// The sum of the ranges, in bytes.
   public var byteCount: UInt64 { ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
 }

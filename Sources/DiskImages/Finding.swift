@@ -6,10 +6,15 @@ public struct Finding: Equatable, Sendable {
   public enum Severity: String, Sendable {
     /// Worth knowing; nothing is wrong.
     case note
+    /// The format allows it, yet data may have been lost.
+    case warning
     /// Wrong, yet the disk can be read.
     case problem
     /// So wrong that the disk is not read.
     case refusal
+
+    /// Whether something is wrong.
+    public var isProblem: Bool { self == .problem || self == .refusal }
   }
 
   public let severity: Severity

@@ -16,13 +16,16 @@ public final class AtomicFile {
   /// - Parameters:
   ///   - path: The final name.
   ///   - replacing: Whether a file of that name may be there already.
-  public init(_ path: String, replacing: Bool) throws(SystemError) {
+  ///   - permissions: Of the file, before the umask takes its part.
+  public init(
+    _ path: String, replacing: Bool, permissions: UInt32 = 0o666
+  ) throws(SystemError) {
     if !replacing, try Files.isTaken(path) { throw SystemError("create", code: EEXIST) }
     self.path = path
     let folder = Files.folder(of: path)
     let tag = Hex.text(try Random.bytes(6))
     temporary = "\(folder)/.\(Files.name(of: path)).\(tag).partial"
-    file = try FileDescriptor(temporary, .create)
+    file = try FileDescriptor(temporary, .create, permissions: permissions)
     slot = unsafe cl_register_cleanup(temporary)
   }
 

@@ -20,6 +20,14 @@ public enum Files {
     throw SystemError("stat")
   }
 
+  /// Whether the name is a symbolic link's, wherever it leads.
+  public static func isLink(_ path: String) throws(SystemError) -> Bool {
+    var info = stat()
+    if unsafe lstat(path, &info) == 0 { return info.st_mode & S_IFMT == S_IFLNK }
+    if errno == ENOENT || errno == ENOTDIR { return false }
+    throw SystemError("stat")
+  }
+
   /// Whether the name is a folder's own, not a link to one.
   public static func isFolder(_ path: String) throws(SystemError) -> Bool {
     var info = stat()

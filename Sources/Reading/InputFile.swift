@@ -40,6 +40,9 @@ public final class InputFile: NamedSource {
     }
   }
 
+  /// Who may do what with it, as chmod(1) has it without the bits for programs.
+  public var permissions: UInt32 { atOpen.permissions & 0o777 }
+
   public var isDevice: Bool { atOpen.kind == .blockDevice }
 
   private static func unfit(_ path: String) -> ReadingError {

@@ -21,6 +21,9 @@ public final class DiskCopy {
   private var size: UInt64 = 0
   /// What replaces the disk's end.
   private var end: PartitionTableEnd.Patch?
+  /// What the disk has in that place, and which of it is the table's own.
+  private var replaced: [UInt8] = []
+  private var old: PartitionTableEnd.Backup?
   /// The segment that the replaced end begins in, written with it.
   private var held: (segment: Segment, pieces: [SegmentWriter.Piece])?
   private var badByteCount: UInt64 = 0
@@ -166,8 +169,13 @@ public final class DiskCopy {
       case .data:
         var range = run.range
         if let end, place + UInt64(range.count) > end.offset {
-          guard place < end.offset else { continue }
-          range = range.lowerBound..<range.lowerBound + Int(end.offset - place)
+          let kept = Int(max(end.offset, place) - place)
+          let target = Int(place + UInt64(kept) - end.offset)
+          let buffer = segment.buffer
+          let bytes = buffer.span(range.lowerBound + kept..<range.upperBound)
+          for index in 0..<bytes.count { replaced[target + index] = bytes[index] }
+          guard kept > 0 else { continue }
+          range = range.lowerBound..<range.lowerBound + kept
         }
         pieces.append(.init(range, at: place))
       case .hole(let kind): try judge(kind, place, UInt64(run.range.count))
@@ -199,6 +207,13 @@ public final class DiskCopy {
   /// Writes what replaces the disk's end.
   private func writeEnd(_ target: any DiskTarget) throws {
     guard let header, let end else { return }
+    if let place = old?.firstOther(in: replaced, at: end.offset) {
+      throw Failure(
+        .refused,
+        "\(source): byte \(place) of the disk: holds data where the backup of its GPT would come",
+        hint: "the disk goes on behind the end that its GPT knows: sgdisk -e moves the backup there"
+      )
+    }
     let unit = UInt64(Segment.byteCount)
     var done = 0
     while done < end.bytes.count {
@@ -231,9 +246,11 @@ public final class DiskCopy {
     case .none: break
     case .stuck(let reason):
       Console.warn("the disk grows, but the backup of its partition table stays: \(reason)")
-    case .move(let patches, let end):
+    case .move(let patches, let end, let old):
       for patch in patches { buffer.copy(patch.bytes.span, to: Int(patch.offset)) }
       self.end = end
+      self.old = old
+      replaced = [UInt8](repeating: 0, count: end.bytes.count)
     }
   }
 }

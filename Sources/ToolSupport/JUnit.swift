@@ -37,10 +37,19 @@ public enum JUnit {
     }
     text += "</testsuite>\n</testsuites>\n"
     try naming(path) {
+      let path = try OutputFile.target(of: path)
+      // A report comes in the place of an older one, never of anything else, such as what was checked.
+      if let there = try Files.status(path), there.size > 0, try !startsAsReport(path) {
+        throw Failure(.usage, "\(path): exists, and is no report", hint: "name another file")
+      }
       let file = try AtomicFile(path, replacing: true)
       try file.file.write(text)
       try file.commit(replacing: true)
     }
+  }
+
+  private static func startsAsReport(_ path: String) throws -> Bool {
+    try FileDescriptor(path, .read).read(5, at: 0) == Array("<?xml".utf8)
   }
 
   /// Escapes for XML 1.0, which has no place for control characters.

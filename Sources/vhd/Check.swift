@@ -10,7 +10,7 @@ internal import ToolSupport
 struct Check: Tool {
   static let configuration = CommandConfiguration(
     abstract: "Look for everything that is wrong with a VHD or VHDX.",
-    discussion: "Ends in status 1 when there is a problem; notes are no problems.")
+    discussion: "Ends in status 1 when there is a problem; warnings and notes are none.")
 
   @Argument(help: "The image.", completion: .file())
   var file: String
@@ -53,7 +53,7 @@ struct Check: Tool {
     } else {
       try show(findings)
     }
-    if findings.contains(where: { $0.severity != .note }) { leave(.different) }
+    if findings.contains(where: { $0.severity.isProblem }) { leave(.different) }
   }
 
   private func look() throws -> (CheckedFormat, [Finding]) {
@@ -93,7 +93,7 @@ struct Check: Tool {
 
   /// A case for each structure, which fails with all that is wrong with it.
   private func cases(_ format: CheckedFormat, _ findings: [Finding]) -> [JUnit.Case] {
-    let problems = findings.filter { $0.severity != .note }
+    let problems = findings.filter { $0.severity.isProblem }
     var structures = format.structures
     for problem in problems where !structures.contains(problem.error.structure) {
       structures.append(problem.error.structure)
@@ -119,13 +119,13 @@ struct Check: Tool {
 
   private func show(_ findings: [Finding]) throws(Failure) {
     for finding in findings {
-      if finding.severity != .note {
+      if finding.severity.isProblem {
         try Console.result("\(file): \(finding.error)")
-      } else if !quiet {
-        try Console.result("\(file): note: \(finding.error)")
+      } else if finding.severity == .warning || !quiet {
+        try Console.result("\(file): \(finding.severity.rawValue): \(finding.error)")
       }
     }
-    let count = findings.filter { $0.severity != .note }.count
+    let count = findings.filter { $0.severity.isProblem }.count
     if quiet { return }
     let verdict = count == 0 ? "no problem" : count == 1 ? "1 problem" : "\(count) problems"
     try Console.result("\(file): \(verdict)")
@@ -149,10 +149,11 @@ struct CheckReport: Encodable {
   init(_ file: String, _ format: CheckedFormat, _ findings: [Finding]) {
     self.file = file
     self.format = format.rawValue
-    problems = findings.filter { $0.severity != .note }.count
+    problems = findings.filter { $0.severity.isProblem }.count
     self.findings = findings.map {
       Item(
-        severity: $0.severity == .note ? "note" : "problem", structure: $0.error.structure,
+        severity: $0.severity.isProblem ? "problem" : $0.severity.rawValue,
+        structure: $0.error.structure,
         offset: $0.error.offset, message: "\($0.error)")
     }
   }

@@ -33,7 +33,7 @@ struct Convert: Tool {
     options.disk = disk
     options.spool = Spool(in: image.spool)
     let feed = try naming(SourceName(source).shown) { try SourceFeed([source], options) }
-    try output.refuse(feed)
+    try output.refuse(feed, of: [source])
     try DiskCopy(
       Expansion(feed.readingAhead()), named: SourceName(source).shown, disk: nil, plan, to: output,
       image.output

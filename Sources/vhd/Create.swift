@@ -61,7 +61,7 @@ struct Create: Tool {
       options.disk = disk
       options.spool = Spool(in: image.spool)
       let feed = try naming("sources") { try SourceFeed(sources, options) }
-      try destination.refuse(feed)
+      try destination.refuse(feed, of: sources)
       return feed.readingAhead()
     }
     try Console.requireBinaryInput(hint: "send a stream into it, or name a source")
@@ -93,10 +93,18 @@ extension ImageArguments {
 }
 
 extension ImageOutput {
-  /// Refuses sources that are the output as well.
-  func refuse(_ feed: SourceFeed) throws(Failure) {
-    guard let status = try status(), let path = feed.source(is: status) else { return }
-    throw Failure(.usage, "\(path): is the output as well")
+  /// Refuses sources that are the output as well, or are made of it.
+  ///
+  /// - Parameter sources: Their names: an OVF is no disk itself.
+  func refuse(_ feed: SourceFeed, of sources: [String]) throws(Failure) {
+    guard let there = try status() else { return }
+    var path = feed.source(is: there)
+    for source in sources where path == nil {
+      guard case .path(let name) = SourceName(source) else { continue }
+      let status = try naming(name) { try Files.status(name) }
+      if status?.device == there.device, status?.inode == there.inode { path = name }
+    }
+    if let path { throw Failure(.usage, "\(path): is the output as well") }
   }
 
   /// Refuses an input that is the output as well.

@@ -11,25 +11,11 @@ struct Repair: Tool {
     abstract: "Bring back what a damaged VHD or VHDX holds twice or can prove.",
     discussion: "Ends in status 0 when nothing is wrong any more, else in 1 or 65.")
 
-  @Argument(help: "The image.", completion: .file())
-  var file: String
-
-  @Option(
-    name: .shortAndLong, help: "The repaired copy to make, instead of FILE.repaired.",
-    completion: .file())
-  var output: String?
-
-  @Flag(help: "Repair the image itself.")
-  var inPlace = false
+  @OptionGroup
+  var image: ChangedImage
 
   @Flag(name: [.customShort("n"), .long], help: "Tell what would be done, and do nothing.")
   var dryRun = false
-
-  @Flag(help: "Replace the output when it is there already.")
-  var force = false
-
-  @OptionGroup
-  var image: CheckedImage
 
   @Flag(help: "Print one JSON object, and errors as JSON.")
   var json = false
@@ -37,26 +23,17 @@ struct Repair: Tool {
   @Flag(name: .shortAndLong, help: "Print problems only.")
   var quiet = false
 
-  func validate() throws {
-    if inPlace, output != nil { throw ValidationError("--in-place makes no output") }
-    if output == "-" { throw ValidationError("--output takes the name of a file") }
-  }
+  private var file: String { image.file }
 
   func run() throws {
     let source = try naming(file) { try InputFile(file) }
     let plan = try naming(file) {
-      try RepairPlan(
-        source, try image.format(of: source, file), now: Clock.now())
+      try RepairPlan(source, try image.image.format(of: source, file), now: Clock.now())
     }
     var target: String?
     if !plan.steps.isEmpty, !dryRun {
-      let path = inPlace ? file : output ?? "\(file).repaired"
-      target = path
-      if inPlace {
-        try RepairedFile.make(plan.steps, inPlace: file, planned: source)
-      } else {
-        try RepairedFile.make(plan.steps, file, copiedTo: path, isForced: force)
-      }
+      target = try image.make(
+        plan.steps, source, participle: "repaired", mayHaveParent: plan.mayHaveParent)
     }
     try report(plan, target)
     if plan.after.contains(where: { $0.severity == .refusal }) { leave(.damaged) }
@@ -72,9 +49,10 @@ struct Repair: Tool {
     for finding in plan.after {
       try Console.result("\(file): cannot be brought back: \(finding.error)")
     }
+    for finding in plan.warnings { try Console.result("\(file): warning: \(finding.error)") }
     if quiet { return }
     if plan.before.isEmpty { return try Console.result("\(file): no problem") }
-    if let target, !inPlace { try Console.result("\(target): made") }
+    if let target, !image.inPlace { try Console.result("\(target): made") }
     if plan.steps.isEmpty { try Console.result("\(file): nothing can be repaired") }
   }
 }
@@ -91,6 +69,7 @@ struct RepairReport: Encodable {
   let output: String?
   let repaired: [Item]
   let remaining: [Item]
+  let warnings: [Item]
 
   init(_ file: String, _ output: String?, _ plan: RepairPlan) {
     self.file = file
@@ -98,8 +77,12 @@ struct RepairReport: Encodable {
     repaired = plan.steps.map {
       Item(structure: $0.structure, offset: $0.offset, message: $0.description)
     }
-    remaining = plan.after.map {
-      Item(structure: $0.error.structure, offset: $0.error.offset, message: "\($0.error)")
+    func items(_ findings: [Finding]) -> [Item] {
+      findings.map {
+        Item(structure: $0.error.structure, offset: $0.error.offset, message: "\($0.error)")
+      }
     }
+    remaining = items(plan.after)
+    warnings = items(plan.warnings)
   }
 }

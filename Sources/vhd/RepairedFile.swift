@@ -68,14 +68,13 @@ enum RepairedFile {
   }
 
   /// Begins a copy of a file, with its holes, that is not there yet under its name.
+  ///
+  /// Nobody may read it who may not read the file.
   static func copy(
     _ path: String, to output: String, isForced: Bool
   ) throws(Failure) -> AtomicFile {
     let source = try naming(path) { try InputFile(path) }
-    if let there = try naming(output, { try Files.status(output) }), source.isFile(there) {
-      throw Failure(.usage, "\(output): is the input as well", hint: "--in-place repairs it")
-    }
-    let copy = try OutputFile.open(output, isForced: isForced)
+    let copy = try OutputFile.open(output, isForced: isForced, permissions: source.permissions)
     var piece = [UInt8](repeating: 0, count: Int(pieceByteCount))
     do {
       try copy.file.truncate(to: source.size)

@@ -21,7 +21,7 @@ struct PointArguments: ParsableArguments {
     let repository = try repository.requiredPath()
     let inside = try naming(path) {
       guard let root = try Files.realPath(repository),
-        let folder = try Files.realPath(Files.folder(of: path))
+        let folder = try Files.realPath(Files.folder(of: try OutputFile.target(of: path)))
       else { return false }
       return folder == root || folder.hasPrefix("\(root)/")
     }

@@ -46,7 +46,7 @@ struct PartitionTableEndTests {
       unit: unit, sectors: sectors, lastSectorOfPartition: 9000)
     let size = UInt64(unit) * (sectors + 2048)
     guard
-      case .move(let patches, let end) = PartitionTableEnd.plan(start.span, growingTo: size)
+      case .move(let patches, let end, _) = PartitionTableEnd.plan(start.span, growingTo: size)
     else {
       Issue.record("not moved")
       return

@@ -1,39 +1,81 @@
 #!/bin/sh
-# Killed at whichever of its changes, `vhd resize --in-place` leaves an image that reads as before or as it was to be,
-# and that the same command, after a repair, brings to its end.
+# Killed at whichever of its changes, `vhd resize --in-place` leaves an image that is sound, of the old size or the new one, or
+# that a repair makes so; the same command then brings it to its end. Of what is in both sizes nothing is ever lost.
 . "$(dirname "$0")/functions.sh"
 
-requires python3 cc qemu-img
+requires python3 cc qemu-img qemu-io
 build_killat
-small_disk disk.raw
-vhd convert disk.raw fixed.vhd
-vhd convert disk.raw dynamic.vhd --type dynamic --block-size 64K
-qemu-img convert -f raw -O vhdx -o block_size=1M disk.raw dynamic.vhdx
+
+# written IMAGE OPTION...: an image of 16 MiB by qemu, in which blocks that a smaller disk loses lie in front of others.
+written() {
+  _image=$1
+  shift
+  qemu-img create -q "$@" "$_image" 16M
+  qemu-io -f "$2" -c 'write -q -P 7 12M 3M' -c 'write -q -P 1 1M 3M' -c 'write -q -P 2 8M 1536K' -c 'write -q -P 3 15M 1M' \
+    "$_image"
+}
+written dynamic.vhd -f vpc -o subformat=dynamic,force_size=on
+written dynamic.vhdx -f vhdx -o block_size=1M
+written fixed.vhdx -f vhdx -o block_size=1M,subformat=fixed
+qemu-img convert -f vpc -O raw dynamic.vhd disk.raw
+vhd convert -q disk.raw fixed.vhd
+vhd convert -q disk.raw blocks.vhd --type dynamic --block-size 64K
+# A table that is as large as a block.
+cp --sparse=always disk.raw large.raw
+truncate -s 1200M large.raw
+vhd convert -q large.raw large.vhd --type dynamic --block-size 64K
+for image in dynamic.vhdx fixed.vhdx; do qemu-img compare -q -f vhdx -F raw $image disk.raw; done
 
 mkdir in
-# grown IMAGE SIZE
-for pair in fixed.vhd:20971520 dynamic.vhd:20971520 dynamic.vhdx:150323855360; do
+first=$(python3 -c 'print("import json, sys; print(min([r[\"start\"] for r in json.load(sys.stdin)[\"ranges\"]] + [1 << 60]))")')
+
+# reads DISK: qemu reads it as that disk.
+reads() {
+  case $image:$size in
+    # qemu reads all of a VHDX, holes too.
+    *.vhdx:??????????*) qemu-img check -q -f vhdx in/image ;;
+    *.vhdx:*) qemu-img compare -q -f vhdx -F raw in/image "$1" ;;
+    *) qemu-img compare -q --image-opts driver=vpc,force_size_calc=current_size,file.filename=in/image \
+      "driver=raw,file.filename=$1" ;;
+  esac
+}
+
+for pair in fixed.vhd:20971520 dynamic.vhd:20971520 blocks.vhd:20971520 large.vhd:3221225472 dynamic.vhdx:20971520 \
+  dynamic.vhdx:150323855360 fixed.vhdx:20971520 \
+  fixed.vhd:9437696 dynamic.vhd:9437696 blocks.vhd:9437696 dynamic.vhdx:9437696 fixed.vhdx:9437696; do
   image=${pair%:*}
   size=${pair#*:}
+  disk=disk.raw
+  [ "$image" != large.vhd ] || disk=large.raw
+  old=$(size $disk)
+  least=$((old < size ? old : size))
+  cp --sparse=always $disk expected.raw
+  truncate -s "$size" expected.raw
   rm -f in/image
-  cp "$image" in/image
-  works "$killat" -c -v -u in -o report vhd resize --in-place in/image "$size"
+  cp --sparse=always "$image" in/image
+  works "$killat" -c -v -u in -o report vhd resize --force-shrink --in-place in/image "$size"
   count=$(events report)
+  repairs=0
   ! grep '^blind' report || fail 'killat cannot see all changes'
   for n in $(seq 1 "$count"); do
-    cp "$image" in/image
-    "$killat" -k "$n" -u in -o report vhd resize --in-place in/image "$size" >out 2>&1 || true
-    # Everything that was on the disk is still there.
-    vhd compare --quiet in/image disk.raw || [ "$image" = fixed.vhd ] || fail "$image, $n: reads otherwise"
-    vhd compare --json in/image disk.raw >found || true
-    python3 -c '
-import json, sys
-first = min((r["start"] for r in json.load(open("found"))["ranges"]), default=1 << 60)
-sys.exit(first < int(sys.argv[1]))' "$(size disk.raw)" ||
-      fail "$image, $n: has lost something"
-    vhd repair --in-place in/image >out || fail "$image, $n: cannot be repaired: $(cat out)"
-    works vhd resize --in-place in/image "$size"
+    when="$image to $size, $n of $count"
+    cp --sparse=always "$image" in/image
+    "$killat" -k "$n" -u in -o report vhd resize --force-shrink --in-place in/image "$size" >out 2>&1 || true
+    vhd compare --json in/image $disk >found || true
+    [ "$(python3 -c "$first" <found)" -ge $least ] || fail "$when: has lost something"
+    if ! vhd check -q in/image >out; then
+      repairs=$((repairs + 1))
+      vhd repair --in-place in/image >out || fail "$when: cannot be repaired: $(cat out)"
+      vhd compare --json in/image $disk >found || true
+      [ "$(python3 -c "$first" <found)" -ge $least ] || fail "$when: has lost something in the repair"
+      works vhd check in/image
+    fi
+    now=$(vhd info --json in/image | python3 -c 'import json, sys; print(json.load(sys.stdin)["size"])')
+    [ "$now" = "$old" ] || [ "$now" = "$size" ] || fail "$when: has $now bytes"
+    works vhd resize --force-shrink --in-place in/image "$size"
     works vhd check in/image
+    works vhd compare --strict in/image expected.raw
+    reads expected.raw || fail "$when: qemu reads otherwise"
   done
-  echo "$image to $size bytes: $count changes"
+  echo "$image to $size bytes: $count changes, $repairs times repaired"
 done

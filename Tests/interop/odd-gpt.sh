@@ -34,3 +34,30 @@ for change in -100 +100; do
   works vrestore export -q -r R odd -o odd.ova
   vread --raw odd.ova | cmp - expected.raw
 done
+
+echo '* a disk that goes on behind the end that its GPT knows'
+# long NOISE ZEROS: so many bytes follow it.
+long() {
+  cp --sparse=always disk.raw long.raw
+  [ "$1" = 0 ] || noise "$1" 9 | put_at long.raw 67108864
+  truncate -s "+$2" long.raw
+}
+for shape in '100 0' '17K 100' '200K 100' '2M 1100'; do
+  # shellcheck disable=SC2086
+  long $shape
+  for options in 'vhd' 'vhd --type dynamic' 'qcow2' 'vmdk'; do
+    # shellcheck disable=SC2086
+    fails 13 vhd convert -q --format $options long.raw long.image
+    says 'holds data where the backup of its GPT would come'
+    absent long.image
+  done
+  # Grown to whole MiB, its end is in zeros; only the table at the start has changed.
+  works vhd convert -q --azure long.raw long.vhd --force
+  cmp -i 1024 -n $((67108864 + 2097152 < $(size long.raw) ? 69205000 : $(size long.raw) - 1024)) long.raw long.vhd
+done
+# Zeros may go, and the old backup.
+for shape in '0 100' '0 3M' '0 3000100' '3M 102500'; do
+  # shellcheck disable=SC2086
+  long $shape
+  works vhd convert -q long.raw long.vhd --force
+done

@@ -103,5 +103,6 @@ if samples=$(XDG_CACHE_HOME=$cache "$VPIPE_TOP/Tests/interop/fetch-qemu-samples"
   works vhd check "$samples/iotest-dynamic-1G.vhdx"
   works vhd check "$samples/test-disk2vhd.vhdx"
   fails 1 vhd check "$samples/iotest-dirtylog-10G-4M.vhdx"
-  shows 'in use: changes in 1 entry have not come' '1 problem'
+  # Its host crashed before the table had the new blocks.
+  shows 'in use: changes in 1 entry have not come' 'bytes belong to no block, yet hold data' '1 problem'
 fi

@@ -104,6 +104,57 @@ works vhd repair --in-place bad.vhdx
 shows 'as it was: its checksum proves it' 'the changes of 4 entries are in their places'
 qemu-img compare -f vhdx -F vhdx bad.vhdx qemu.vhdx
 
+echo '* a block that is not in the table any more'
+cat >table.py <<'P'
+import struct, sys
+# The place of the block table.
+with open(sys.argv[1], "rb") as file:
+    file.seek(196608 + 16)
+    entries = [file.read(32) for _ in range(2)]
+print(next(struct.unpack("<Q", e[16:24])[0] for e in entries if e[:4] == bytes.fromhex("6677c22d")))
+P
+cp dynamic.vhdx bad.vhdx
+table=$(python3 table.py bad.vhdx)
+place=$(python3 -c 'import struct, sys
+print(struct.unpack("<Q", open("bad.vhdx", "rb").read()[int(sys.argv[1]):][:8])[0] >> 20 << 20)' "$table")
+head -c 8 /dev/zero | put_at bad.vhdx "$table"
+lost="warning: VHDX file at byte $place: 1048576 bytes belong to no block, yet hold data"
+works vhd check -q bad.vhdx
+shows "$lost"
+works vhd repair -q bad.vhdx
+shows "$lost"
+flip bad.vhdx 65600
+works vhd repair bad.vhdx --force
+shows 'repaired: VHDX header' "$lost"
+works vhd repair bad.vhdx --force --json
+python3 -c '
+import json
+report = json.load(open("stdout"))
+assert len(report["warnings"]) == 1 and report["remaining"] == [], report'
+# A block that the guest has given up, by its entry, explains it.
+printf '\003' | put_at bad.vhdx "$table"
+works vhd check -q bad.vhdx
+is "$(grep warning stdout || true)" ''
+
+echo '* what an interrupted change of size leaves in the table'
+qemu-img convert -f raw -O vhdx -o block_size=1M,subformat=fixed disk.raw beyond.vhdx
+end=$(size beyond.vhdx)
+truncate -s +1M beyond.vhdx
+python3 -c 'import struct, sys
+sys.stdout.buffer.write(struct.pack("<Q", int(sys.argv[1]) | 6))' "$end" |
+  put_at beyond.vhdx $(($(python3 table.py beyond.vhdx) + 40 * 8))
+fails 1 vhd check beyond.vhdx
+shows "an entry beyond the disk's end is used"
+cp beyond.vhdx full.vhdx
+works vhd repair --in-place beyond.vhdx
+shows "no block is behind the disk's end"
+works vhd check beyond.vhdx
+qemu-img compare -q -f vhdx -F raw beyond.vhdx disk.raw
+# With data in it, the size may be what is wrong.
+echo data | put_at full.vhdx $((end + 5000))
+fails 1 vhd repair --in-place full.vhdx
+shows 'nothing can be repaired'
+
 if samples=$(XDG_CACHE_HOME=$cache "$VPIPE_TOP/Tests/interop/fetch-qemu-samples"); then
   echo '* a log of qemu'
   cp --sparse=always "$samples/iotest-dirtylog-10G-4M.vhdx" dirty.vhdx

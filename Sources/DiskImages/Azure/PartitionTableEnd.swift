@@ -38,8 +38,42 @@ public struct PartitionTableEnd: Equatable, Sendable {
     case none
     /// There is one, but it cannot be moved, for this reason.
     case stuck(String)
-    /// Patches of the start, and the new backup that reaches to the disk's end.
-    case move(start: [Patch], end: Patch)
+    /// Patches of the start, the new backup that reaches to the disk's end, and the one so far.
+    case move(start: [Patch], end: Patch, old: Backup)
+  }
+
+  /// Where a disk's backup is before it is moved, so that nothing else is written over.
+  public struct Backup: Equatable, Sendable {
+    fileprivate let unit: UInt64
+    /// Of its header, in bytes.
+    fileprivate let place: UInt64
+    fileprivate let entries: [UInt8]
+
+    /// The first byte that is neither zero nor the backup's.
+    ///
+    /// - Parameters:
+    ///   - bytes: The disk's last bytes.
+    ///   - offset: Where on the disk they start.
+    /// - Returns: Where on the disk it is; nil when there is none.
+    public func firstOther(in bytes: [UInt8], at offset: UInt64) -> UInt64? {
+      var header: Range<UInt64> = 0..<0
+      var table: Range<UInt64> = 0..<0
+      if place >= offset, let sector = PartitionTableEnd.slice(bytes.span, place - offset, unit),
+        sector.starts(with: Array("EFI PART".utf8)), PartitionTableEnd.isSound(sector),
+        PartitionTableEnd.field(sector, 24) == place / unit
+      {
+        header = place..<place + unit
+        let (start, overflow) = PartitionTableEnd.field(sector, 72).multipliedReportingOverflow(
+          by: unit)
+        if !overflow, start <= place { table = start..<start + UInt64(entries.count) }
+      }
+      let index = bytes.indices.first { index in
+        let place = offset + UInt64(index)
+        guard bytes[index] != 0, !header.contains(place) else { return false }
+        return !table.contains(place) || entries[Int(place - table.lowerBound)] != bytes[index]
+      }
+      return index.map { offset + UInt64($0) }
+    }
   }
 
   private let unit: UInt64
@@ -132,11 +166,13 @@ public struct PartitionTableEnd: Equatable, Sendable {
       patches.insert(Patch(offset: 0, bytes: record), at: 0)
     }
     let padding = Int(entriesSectors * unit) - entries.count
+    let (place, overflow) = field(32).multipliedReportingOverflow(by: unit)
     return .move(
       start: patches,
       end: Patch(
         offset: entriesStart * unit,
-        bytes: entries + [UInt8](repeating: 0, count: padding) + backup.header))
+        bytes: entries + [UInt8](repeating: 0, count: padding) + backup.header),
+      old: Backup(unit: unit, place: overflow ? .max : place, entries: entries))
   }
 
   /// The first 512 bytes with the protective partition grown to the disk's end, where it had a size.
@@ -160,13 +196,14 @@ public struct PartitionTableEnd: Equatable, Sendable {
 
 /// Fields by their place.
 extension PartitionTableEnd {
-  private static func slice(_ bytes: Span<UInt8>, _ offset: UInt64, _ count: UInt64) -> [UInt8]? {
+  fileprivate static func slice(_ bytes: Span<UInt8>, _ offset: UInt64, _ count: UInt64) -> [UInt8]?
+  {
     let total = UInt64(bytes.count)
     guard offset <= total, count <= total - offset else { return nil }
     return [UInt8](bytes.extracting(Int(offset)..<Int(offset + count)))
   }
 
-  private static func field(_ bytes: [UInt8], _ offset: Int, _ count: Int = 8) -> UInt64 {
+  fileprivate static func field(_ bytes: [UInt8], _ offset: Int, _ count: Int = 8) -> UInt64 {
     (0..<count).reversed().reduce(0) { $0 << 8 | UInt64(bytes[offset + $1]) }
   }
 
@@ -185,7 +222,7 @@ extension PartitionTableEnd {
     set(16, UInt64(CRC32.of(header[0..<Int(field(12, 4))])), 4)
   }
 
-  private static func isSound(_ header: [UInt8]) -> Bool {
+  fileprivate static func isSound(_ header: [UInt8]) -> Bool {
     let count = field(header, 12, 4)
     guard count >= 92, count <= UInt64(header.count) else { return false }
     var summed = header[0..<Int(count)]

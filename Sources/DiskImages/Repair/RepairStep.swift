@@ -57,12 +57,16 @@ public struct RepairStep: Sendable {
 final class RepairedSource: BlockSource {
   private let file: any BlockSource
   private let step: RepairStep
+  private let zeros: ExtentSet
   let size: UInt64
   var sectorSize: UInt32 { file.sectorSize }
 
   init(_ file: any BlockSource, _ step: RepairStep) {
     self.file = file
     self.step = step
+    var zeros = ExtentSet()
+    for range in step.zeros.sorted(by: { $0.lowerBound < $1.lowerBound }) { zeros.insert(range) }
+    self.zeros = zeros
     size = step.byteCount(after: file.size)
   }
 
@@ -76,8 +80,7 @@ final class RepairedSource: BlockSource {
         Int(part.lowerBound - offset)..<Int(part.upperBound - offset))
       try file.read(into: &target, at: from.lowerBound + (part.lowerBound - to))
     }
-    for zero in step.zeros where zero.overlaps(window) {
-      let part = zero.clamped(to: window)
+    for part in zeros.intersection(window) {
       var target = bytes._mutatingExtracting(
         Int(part.lowerBound - offset)..<Int(part.upperBound - offset))
       target.update(repeating: 0)
@@ -91,7 +94,21 @@ final class RepairedSource: BlockSource {
   }
 
   func nextData(at offset: UInt64) throws -> Range<UInt64>? {
-    offset < size ? offset..<size : nil
+    let copied = step.copies.map { $0.to..<$0.to + ($0.from.upperBound - $0.from.lowerBound) }
+    let changed = (step.writes.map(\.range) + copied).filter { $0.upperBound > offset }
+      .min { $0.lowerBound < $1.lowerBound }
+    var found = changed.map { max($0.lowerBound, offset)..<$0.upperBound }
+    var position = offset
+    while position < min(file.size, size), let data = try file.nextData(at: position) {
+      let start = max(data.lowerBound, position)
+      guard start < min(found?.lowerBound ?? size, size) else { break }
+      guard let zero = zeros.range(containing: start) else {
+        found = start..<min(max(data.upperBound, start + 1), size)
+        break
+      }
+      position = zero.upperBound
+    }
+    return found
   }
 }
 
@@ -103,6 +120,10 @@ public struct RepairPlan: Sendable {
   public let before: [Finding]
   /// What will still be wrong.
   public let after: [Finding]
+  /// What may have been lost besides, and no repair brings back.
+  public let warnings: [Finding]
+  /// Whether the disk builds on other files, as far as that can be told.
+  public let mayHaveParent: Bool
 
   /// Looks for what can be done about an image's damage; nothing is written.
   ///
@@ -117,28 +138,38 @@ public struct RepairPlan: Sendable {
     case .vhd: try VHDRepair.run(&repair, now: now)
     case .vhdx: try VHDXRepair.run(&repair, identifier: GUID(bytes: try Random.bytes(16)))
     }
-    before = try RepairPlan.problems(source, format, now)
-    if repair.steps.isEmpty {
-      steps = []
-      after = before
-      return
-    }
-    let problems = try RepairPlan.problems(repair.source, format, now)
-    let isBetter =
-      RepairPlan.refusals(problems) <= RepairPlan.refusals(before) && problems.count < before.count
+    mayHaveParent = try RepairPlan.mayHaveParent(repair.source, format)
+    let found = try RepairPlan.findings(source, format, now)
+    let left = try repair.steps.isEmpty ? found : RepairPlan.findings(repair.source, format, now)
+    before = found.filter { $0.severity.isProblem }
+    let problems = left.filter { $0.severity.isProblem }
+    // What kept the disk from being read may have hidden other problems.
+    let change = RepairPlan.refusals(problems) - RepairPlan.refusals(before)
+    let isBetter = change < 0 || change == 0 && problems.count < before.count
     steps = isBetter ? repair.steps : []
     after = isBetter ? problems : before
+    warnings = (isBetter ? left : found).filter { $0.severity == .warning }
+  }
+
+  private static func mayHaveParent(
+    _ source: any BlockSource, _ format: CheckedFormat
+  ) throws -> Bool {
+    do {
+      return try DiskFormats.named(format.rawValue)?.describe(source).type == "differencing"
+    } catch is FormatError {
+      return true
+    }
   }
 
   private static func refusals(_ findings: [Finding]) -> Int {
     findings.filter { $0.severity == .refusal }.count
   }
 
-  private static func problems(
+  private static func findings(
     _ source: any BlockSource, _ format: CheckedFormat, _ now: Int64
   ) throws -> [Finding] {
     do {
-      return try format.findings(in: source, now: now).filter { $0.severity != .note }
+      return try format.findings(in: source, now: now)
     } catch let error as FormatError {
       return [Finding(.refusal, error)]
     }

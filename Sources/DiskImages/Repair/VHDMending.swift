@@ -132,7 +132,7 @@ extension VHDFooter {
     do {
       let footer = try VHDFooter(parsing: bytes.span, at: place)
       let isLong = footer.kind == .fixed && footer.size != place
-      let findings = footer.findings(at: place).filter { $0.severity != .note }
+      let findings = footer.findings(at: place).filter { $0.severity.isProblem }
       return findings.count + (isLong ? 1 : 0)
     } catch {
       return Int.max
@@ -197,7 +197,7 @@ extension VHDDynamicHeader {
       let header = try VHDDynamicHeader(parsing: bytes.span, at: footer.headerOffset)
       return header.findings(
         at: footer.headerOffset, footer: footer, fileByteCount: fileByteCount
-      ).filter { $0.severity != .note }.count
+      ).filter { $0.severity.isProblem }.count
     } catch {
       return Int.max
     }

@@ -11,7 +11,12 @@ enum VHDRepair {
   static func run(_ repair: inout Repair, now: Int64) throws {
     try mendFooters(&repair, now)
     guard let footer = try soundFooter(repair.source) else { return }
-    guard footer.kind != .fixed else { return }
+    guard footer.kind != .fixed else {
+      if let left = try VHDResize.leftFooter(in: repair.source, footer) {
+        repair.add(VHDResize.clearedFooter(at: left))
+      }
+      return
+    }
     try mendHeader(&repair, footer)
     try placeFooter(&repair)
     try mendPadding(&repair)
@@ -77,7 +82,7 @@ enum VHDRepair {
     _ repair: inout Repair, _ footer: VHDFooter, _ copy: VHDFooter, _ place: UInt64, _ now: Int64
   ) throws {
     func problems(_ footer: VHDFooter) -> Int {
-      footer.findings(at: 0, now: now).filter { $0.severity != .note }.count
+      footer.findings(at: 0, now: now).filter { $0.severity.isProblem }.count
     }
     if problems(copy) < problems(footer) {
       repair.add(RepairStep("VHD footer", at: place, copy.bytes, "written from its copy"))

@@ -24,6 +24,12 @@ enum VHDXContentRepair {
       repair.add(
         RepairStep("VHDX block table", at: place, builder.bytes, "bits that are never set are not"))
     }
+    if let range = try blocks.emptyBeyond() {
+      var step = RepairStep(
+        "VHDX block table", at: range.lowerBound, "no block is behind the disk's end")
+      step.zeros = [range]
+      repair.add(step)
+    }
   }
 
   private static func mendMetadata(_ repair: inout Repair, _ region: Range<UInt64>) throws {

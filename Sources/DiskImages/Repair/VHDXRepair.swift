@@ -213,7 +213,7 @@ enum VHDXRepair {
       tableName, at: first.place, second.bytes, "written from the second one")
     func problems(_ step: RepairStep) throws -> Int {
       try VHDXCheck.findings(in: RepairedSource(repair.source, step))
-        .filter { $0.severity != .note }.count
+        .filter { $0.severity.isProblem }.count
     }
     repair.add(try problems(asSecond) < problems(asFirst) ? asSecond : asFirst)
   }

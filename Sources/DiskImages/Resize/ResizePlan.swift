@@ -59,7 +59,7 @@ public struct ResizePlan: Sendable {
   private static func problem(
     _ source: any BlockSource, _ format: CheckedFormat, _ now: Int64
   ) throws -> FormatError? {
-    try format.findings(in: source, now: now).first { $0.severity != .note }?.error
+    try format.findings(in: source, now: now).first { $0.severity.isProblem }?.error
   }
 
   private static func notes(

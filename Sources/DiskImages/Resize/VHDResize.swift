@@ -22,6 +22,7 @@ enum VHDResize {
     }
     let header = try VHDImage.header(of: repair.source, old)
     let table = try VHDBlockTable(of: repair.source, header, size: old.size, end: place)
+    try clearLeftovers(&repair, table, old)
     if change.new > change.old {
       clearRest(&repair, table, of: change.old)
       try grow(&repair, table, old, footer)
@@ -40,18 +41,57 @@ enum VHDResize {
       throw FormatError(
         "fixed VHD", at: 0, .unsupported("a disk of more than \(VHDLimits.fixedSize) bytes"))
     }
-    repair.add(RepairStep("VHD footer", at: change.new, footer.bytes, "has the new size"))
-    if change.new > change.old {
-      var step = RepairStep("VHD footer", at: change.old, "the old one is gone")
-      step.zeros = [
-        change.old..<change.old + min(UInt64(VHDFooter.byteCount), change.new - change.old)
-      ]
-      repair.add(step)
-    } else {
+    guard change.new > change.old else {
+      repair.add(RepairStep("VHD footer", at: change.new, footer.bytes, "has the new size"))
       var step = RepairStep("VHD file", at: change.new, "what is behind the footer is cut off")
       step.mostByteCount = change.new + UInt64(VHDFooter.byteCount)
       repair.add(step)
+      return
     }
+    // For as long as the old footer is in the disk, the new one tells where: as the original size.
+    var first = footer
+    first.originalSize = change.old
+    first.checksum = first.computedChecksum
+    repair.add(RepairStep("VHD footer", at: change.new, first.bytes, "has the new size"))
+    repair.add(clearedFooter(at: change.old))
+    if first != footer {
+      repair.add(RepairStep("VHD footer", at: change.new, footer.bytes, "has its original size"))
+    }
+  }
+
+  /// Where an interrupted growth of a fixed disk left the old footer; nil where there is none.
+  static func leftFooter(in source: any BlockSource, _ footer: VHDFooter) throws -> UInt64? {
+    let place = footer.originalSize
+    guard place < footer.size, let bytes = try source.bytes(VHDFooter.byteCount, at: place),
+      bytes.starts(with: VHDImage.cookie)
+    else { return nil }
+    let left = try VHDFooter(parsing: bytes.span, at: place)
+    return left.identifier == footer.identifier && left.size == place && left.kind == .fixed
+      && left.checksum == left.computedChecksum ? place : nil
+  }
+
+  /// Takes such a footer away.
+  static func clearedFooter(at place: UInt64) -> RepairStep {
+    var step = RepairStep("VHD footer", at: place, "the old one is gone")
+    step.zeros = [place..<place + UInt64(VHDFooter.byteCount)]
+    return step
+  }
+
+  /// Makes zero what an interrupted change of size left where no block is: once the disk is used
+  /// again, it could not be told from a block that was lost.
+  private static func clearLeftovers(
+    _ repair: inout Repair, _ table: VHDBlockTable, _ footer: VHDFooter
+  ) throws {
+    let room = UnclaimedRoom(repair.source)
+    var leftovers = VHDLeftovers(table, footer)
+    var step = RepairStep("VHD file", at: 0, "what an interrupted change of size left is gone")
+    let regions = VHDImage.regions(footer, table.header)
+    for gap in table.gaps(regions, limit: VHDCheck.findingLimit)
+    where try !room.isEmpty(gap, { _, _ in false }) && leftovers.areAll(of: gap, in: repair.source)
+    {
+      step.zeros.append(gap)
+    }
+    if !step.zeros.isEmpty { repair.add(step) }
   }
 
   /// Makes what lies behind a disk's end in its last block zero, as it becomes part of the disk.
@@ -70,6 +110,7 @@ enum VHDResize {
     _ repair: inout Repair, _ table: VHDBlockTable, _ old: VHDFooter, _ footer: VHDFooter
   ) throws {
     var header = table.header
+    let old = (footer: old, table: header.tableOffset)
     let block = UInt64(header.blockByteCount)
     let needed = footer.size / block + (footer.size % block == 0 ? 0 : 1)
     guard needed > UInt64(header.entryCount) else { return }
@@ -93,7 +134,8 @@ enum VHDResize {
       // The end of the file stays a footer while the table comes to where the old one was.
       repair.add(
         RepairStep(
-          "VHD footer", at: place + header.tableByteCount, old.bytes, "moved behind the new table"))
+          "VHD footer", at: place + header.tableByteCount, old.footer.bytes,
+          "moved behind the new table"))
       var builder = ByteBuilder(.big, capacity: Int(header.tableByteCount))
       for entry in table.entries { builder.u32(entry) }
       builder.raw(
@@ -106,68 +148,51 @@ enum VHDResize {
     // All that changes is in one sector, which is written as a whole or not at all.
     repair.add(
       RepairStep(
-        "VHD dynamic header", at: old.headerOffset, Array(header.bytes[0..<512]),
+        "VHD dynamic header", at: old.footer.headerOffset, Array(header.bytes[0..<512]),
         "knows \(needed) blocks"))
+    guard header.tableOffset != old.table else { return }
+    var step = RepairStep("VHD block table", at: old.table, "the old one is gone")
+    step.zeros = [old.table..<old.table + room]
+    repair.add(step)
   }
 
-  /// Takes blocks behind the new end away, and closes the gaps that they leave with the last ones.
+  /// Takes blocks behind the new end away, and cuts off what of the file is free then at its end.
+  ///
+  /// They become zero while they still count: wherever this is interrupted, no room that belongs to
+  /// no block looks like one that was lost. Gaps between blocks stay, as holes of the file: whoever
+  /// moves a block has it in two places for a while, of which one belongs to nobody.
   private static func shrink(
     _ repair: inout Repair, _ table: VHDBlockTable, _ footer: VHDFooter
   ) throws {
     let header = table.header
     let block = UInt64(header.blockByteCount)
     let kept = Int(footer.size / block + (footer.size % block == 0 ? 0 : 1))
-    var places: [(block: Int, sector: UInt32)] = []
-    var gaps: [UInt32] = []
-    var absent = RepairStep("VHD block table", at: header.tableOffset, "no block is behind the end")
-    for (number, sector) in table.entries.enumerated() where sector != VHDBlockTable.absent {
-      if number < kept {
-        places.append((number, sector))
-      } else {
-        gaps.append(sector)
-        absent.writes.append(entry(table, number, VHDBlockTable.absent))
-      }
+    let dropped = (kept..<max(kept, table.entries.count)).compactMap { table.dataOffset($0) }
+    if !dropped.isEmpty {
+      var data = RepairStep("VHD file", at: 0, "the blocks behind the end are zeros")
+      data.zeros = dropped.map { $0..<$0 + block }
+      repair.add(data)
+      var bitmaps = RepairStep("VHD file", at: 0, "and have no sectors")
+      bitmaps.zeros = dropped.map { $0 - header.bitmapByteCount..<$0 }
+      repair.add(bitmaps)
+      repair.add(
+        RepairStep(
+          "VHD block table", at: table.entryOffset(kept),
+          [UInt8](repeating: 0xff, count: (table.entries.count - kept) * 4),
+          "no block is behind the end"))
     }
-    if !gaps.isEmpty { repair.add(absent) }
     clearRest(&repair, table, of: footer.size)
-    gaps.sort()
-    places.sort { $0.sector < $1.sector }
-    // The last blocks are first in two places, and then only in the new ones.
-    var copies = RepairStep("VHD file", at: 0, "the last blocks are in the gaps as well")
-    var moves = RepairStep("VHD block table", at: header.tableOffset, "the last blocks have moved")
-    var moved: [UInt32] = []
-    for gap in gaps {
-      guard let last = places.last, last.sector > gap else { break }
-      places.removeLast()
-      let start = UInt64(last.sector) * 512
-      copies.copies.append((start..<start + header.blockSpan, UInt64(gap) * 512))
-      moves.writes.append(entry(table, last.block, gap))
-      moved.append(gap)
-    }
-    if !moved.isEmpty {
-      repair.add(copies)
-      repair.add(moves)
-    }
-    guard !gaps.isEmpty else { return }
     let regions = VHDImage.regions(footer, header)
+    let last = table.entries.prefix(kept).filter { $0 != VHDBlockTable.absent }.max()
     let ends =
-      regions.map(\.range.upperBound)
-      + (places.suffix(1).map(\.sector) + moved.suffix(1)).map {
-        UInt64($0) * 512 + header.blockSpan
-      }
+      regions.map(\.range.upperBound) + [last.map { UInt64($0) * 512 + header.blockSpan } ?? 0]
     let end = ends.max() ?? 0
+    let place = VHDImage.footerOffset(repair.source)
+    guard end <= place, place - end >= UInt64(VHDFooter.byteCount) else { return }
     let old = try VHDImage.footer(of: repair.source)
     repair.add(RepairStep("VHD footer", at: end, old.bytes, "moved behind the last block"))
     var step = RepairStep("VHD file", at: end, "what is behind the footer is cut off")
     step.mostByteCount = end + UInt64(VHDFooter.byteCount)
     repair.add(step)
-  }
-
-  private static func entry(
-    _ table: VHDBlockTable, _ block: Int, _ sector: UInt32
-  ) -> RepairStep.Write {
-    var builder = ByteBuilder(.big, capacity: 4)
-    builder.u32(sector)
-    return RepairStep.Write(offset: table.entryOffset(block), bytes: builder.bytes)
   }
 }

@@ -108,21 +108,40 @@ struct VHDBlockTable: Sendable {
     return findings
   }
 
-  /// Room in the file that nothing claims although a whole block fits in: a block that was lost.
+  /// Room in the file that nothing claims although a whole block fits in.
+  ///
+  /// - Parameters:
+  ///   - source: The file.
+  ///   - regions: What else lies in it, ascending.
+  ///   - footer: The file's footer.
+  ///   - limit: The most findings that are wanted.
+  /// - Returns: A problem for what holds data, as a lost block does; a note for what does not.
   func unclaimed(
+    in source: any BlockSource, _ regions: [(range: Range<UInt64>, name: String)],
+    _ footer: VHDFooter, limit: Int
+  ) throws -> [Finding] {
+    var leftovers = VHDLeftovers(self, footer)
+    return try gaps(regions, limit: limit).map { gap in
+      let isEmpty = try leftovers.areAll(of: gap, in: source)
+      return Finding(
+        isEmpty ? .note : .problem, "VHD file", at: gap.lowerBound,
+        "\(gap.upperBound - gap.lowerBound) bytes belong to no block"
+          + (isEmpty ? " and hold no data" : ", yet hold data"))
+    }
+  }
+
+  /// Where nothing lies and a whole block fits in.
+  func gaps(
     _ regions: [(range: Range<UInt64>, name: String)], limit: Int
-  ) -> [Finding] {
-    var findings: [Finding] = []
+  ) -> [Range<UInt64>] {
+    var gaps: [Range<UInt64>] = []
     var reached: UInt64 = 0
     var region = 0
     func pass(_ range: Range<UInt64>) {
       if range.lowerBound > reached, range.lowerBound - reached >= header.blockSpan,
-        findings.count < limit
+        gaps.count < limit
       {
-        findings.append(
-          Finding(
-            .problem, "VHD file", at: reached,
-            "\(range.lowerBound - reached) bytes belong to no block"))
+        gaps.append(reached..<range.lowerBound)
       }
       reached = max(reached, range.upperBound)
     }
@@ -136,6 +155,6 @@ struct VHDBlockTable: Sendable {
     }
     for rest in regions[region...] { pass(rest.range) }
     pass(end..<end)
-    return findings
+    return gaps
   }
 }

@@ -44,6 +44,11 @@ public struct VHDCheck {
     case .fixed:
       if footer.size != place {
         findings.append(Finding(.refusal, VHDImage.wrongLength(footer, place)))
+      } else if let left = try VHDResize.leftFooter(in: source, footer) {
+        findings.append(
+          Finding(
+            .problem, "VHD footer", at: left,
+            "an interrupted change of size left its old footer in the disk"))
       }
     case .dynamic, .differencing: try checkDynamic(footer)
     case nil: break
@@ -130,7 +135,8 @@ public struct VHDCheck {
       findings.append(
         Finding(.note, "VHD block table", at: header.tableOffset, "more of these are not listed"))
     }
-    findings += table.unclaimed(regions, limit: VHDCheck.findingLimit)
+    findings += try table.unclaimed(
+      in: source, regions, footer, limit: VHDCheck.findingLimit)
     try checkPadding(header, used: table.entries.count)
     guard misplaced.isEmpty, footer.kind == .dynamic else { return }
     try checkBitmaps(footer, table)

@@ -57,6 +57,7 @@ public struct VHDXCheck {
     var blocks = VHDXTableCheck(file, metadata, table, taken)
     try blocks.run()
     findings += blocks.findings
+    findings += try blocks.unclaimed()
   }
 
   /// Checks the signature, and what must be empty in the first MiB.

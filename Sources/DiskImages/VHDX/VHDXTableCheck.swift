@@ -21,6 +21,10 @@ struct VHDXTableCheck {
   /// Blocks that have a place in the file.
   private(set) var presentCount: UInt64 = 0
   private var draftCount: UInt64 = 0
+  /// Blocks whose bytes the guest has given up, wherever they were.
+  private var trimmedCount: UInt64 = 0
+  /// What of the file such blocks keep, which others may have taken meanwhile.
+  private var kept: TakenUnits?
   /// The end of the block that lies last in the file.
   private var reached: UInt64 = 0
   /// Whether the present chunk has a block that is partly in the parent.
@@ -28,6 +32,10 @@ struct VHDXTableCheck {
 
   /// Entries of which the specification says what they are, with their places.
   private(set) var mendable: [(place: UInt64, entry: UInt64)] = []
+
+  /// Entries that are used although no block is theirs, with their places.
+  private var beyond: [(place: UInt64, entry: UInt64)] = []
+  private static let beyondLimit = 1 << 20
 
   var findings: [Finding] { list.findings }
 
@@ -69,10 +77,27 @@ struct VHDXTableCheck {
       } else if entry != 0, index < check.entryCount, check.block(index) < check.blockCount {
         check.judgeBlock(check.block(index), entry, at: place)
       } else if entry != 0 {
-        check.tell(.problem, place, "an entry beyond the disk's end is used")
+        check.beyond.append((place, entry))
+        if check.beyond.count > VHDXTableCheck.beyondLimit { check.troubles = .max }
       }
     }
+    if let first = beyond.first {
+      tell(.problem, first.place, "an entry beyond the disk's end is used")
+    }
     judgeWhole()
+  }
+
+  /// The part of the table beyond the disk's end, when entries are used there and hold nothing.
+  ///
+  /// An interrupted change of size leaves them; where they hold data, the size may be what is wrong.
+  func emptyBeyond() throws -> Range<UInt64>? {
+    guard let first = beyond.first, let last = beyond.last else { return nil }
+    for (_, entry) in beyond where (6...7).contains(entry & 7) {
+      let start = min(entry & ~(VHDX.alignment - 1), file.size)
+      let end = min(start + metadata.blockByteCount, file.size)
+      guard try UnclaimedRoom(file).isEmpty(start..<end, { _, _ in false }) else { return nil }
+    }
+    return first.place..<last.place + 8
   }
 
   /// Calls `body` for each entry that is not zero, for those of bitmaps, and for as many of the rest
@@ -128,10 +153,12 @@ struct VHDXTableCheck {
       tell(.problem, place, "block \(block) is absent, yet has a place at \(start)")
     case 2 where start != 0:
       tell(.problem, place, "block \(block) is zero, yet has a place at \(start)")
-    // Blocks of unknown content may keep the place that they had.
-    case 0, 1, 2, 3: break
+    case 0, 2: break
+    case 1, 3: keep(start)
     case 4: tell(.refusal, place, "state 4 of block \(block)")
-    case 5: draftCount += 1
+    case 5:
+      draftCount += 1
+      keep(start)
     case 7 where !metadata.hasParent:
       tell(.refusal, place, "block \(block) is partly present, but there is no parent")
     default:
@@ -140,6 +167,16 @@ struct VHDXTableCheck {
       let size = min(metadata.blockByteCount, metadata.size - block * metadata.blockByteCount)
       claim(start, metadata.blockByteCount, least: size, "block \(block)", at: place)
     }
+  }
+
+  /// Blocks of unknown content may keep the place that they had.
+  private mutating func keep(_ start: UInt64) {
+    trimmedCount += 1
+    guard start != 0, start <= .max - metadata.blockByteCount else { return }
+    var units = kept ?? TakenUnits(below: min(file.size, 2 * VHDX.sizeLimit))
+    kept = nil
+    _ = units.take(start..<start + metadata.blockByteCount)
+    kept = units
   }
 
   private mutating func judgeBitmap(_ entry: UInt64, at place: UInt64) {
@@ -215,6 +252,44 @@ struct VHDXTableCheck {
         .note, at: region.lowerBound, .impossible("\(lost) bytes of the file belong to no block"))
     }
   }
+
+  /// What nobody claims of the file although a whole block fits in, and holds data.
+  ///
+  /// A program that takes blocks away from a guest that does not need them any more leaves them lying
+  /// there, and their entries say so; where none says it, a block may have been lost, or a host has
+  /// crashed before the entry of a new block was written.
+  func unclaimed() throws -> [Finding] {
+    guard troubles < VHDXCheck.findingLimit,
+      !list.findings.contains(where: { $0.severity == .refusal })
+    else { return [] }
+    var findings: [Finding] = []
+    var byteCount: UInt64 = 0
+    for gap in taken.gaps(besides: kept, least: metadata.blockByteCount) {
+      guard findings.count < VHDXCheck.findingLimit else { break }
+      if try isLeft(gap) { continue }
+      byteCount += gap.upperBound - gap.lowerBound
+      let isTrimmed = trimmedCount * metadata.blockByteCount >= byteCount
+      findings.append(
+        Finding(
+          isTrimmed ? .note : .warning, "VHDX file", at: gap.lowerBound,
+          "\(gap.upperBound - gap.lowerBound) bytes belong to no block, yet hold data"
+            + (isTrimmed ? ", as blocks do that a guest has given up" : "")))
+    }
+    return findings
+  }
+
+  /// Whether `gap` holds nothing, or the block table as an interrupted change of size left it.
+  private func isLeft(_ gap: Range<UInt64>) throws -> Bool {
+    try UnclaimedRoom(file).isEmpty(gap) { sector, distance in
+      guard distance <= region.upperBound - region.lowerBound,
+        let table = try file.bytes(sector.count, at: region.lowerBound + distance)
+      else { return false }
+      return stride(from: 0, to: sector.count - 7, by: 8).allSatisfy { place in
+        let entry = sector.little64(at: place)
+        return entry == 0 || entry == table.span.little64(at: place)
+      }
+    }
+  }
 }
 
 /// Which units of 1 MiB of a file are taken.
@@ -231,6 +306,26 @@ private struct TakenUnits {
 
   /// Bytes of whole units that are not taken.
   var freeByteCount: UInt64 { (end - takenCount) * VHDX.alignment }
+
+  /// Runs of units that are not taken here, nor in `other`.
+  func gaps(besides other: TakenUnits?, least: UInt64) -> [Range<UInt64>] {
+    var gaps: [Range<UInt64>] = []
+    var start: UInt64?
+    for unit in 0...end {
+      let word = Int(unit / 64)
+      let bit: UInt64 = 1 << (unit % 64)
+      let isFree = unit < end && (words[word] | (other?.words[word] ?? 0)) & bit == 0
+      if isFree {
+        start = start ?? unit
+      } else if let first = start {
+        start = nil
+        if (unit - first) * VHDX.alignment >= least {
+          gaps.append(first * VHDX.alignment..<unit * VHDX.alignment)
+        }
+      }
+    }
+    return gaps
+  }
 
   /// Takes all units of `range`.
   ///
