@@ -3,7 +3,7 @@
 # that a repair makes so; the same command then brings it to its end. Of what is in both sizes nothing is ever lost.
 . "$(dirname "$0")/functions.sh"
 
-requires python3 cc qemu-img qemu-io
+requires cc qemu-img qemu-io
 build_killat
 
 # written IMAGE OPTION...: an image of 16 MiB by qemu, in which blocks that a smaller disk loses lie in front of others.
@@ -22,12 +22,17 @@ vhd convert -q disk.raw fixed.vhd
 vhd convert -q disk.raw blocks.vhd --type dynamic --block-size 64K
 # A table that is as large as a block.
 cp --sparse=always disk.raw large.raw
-truncate -s 1200M large.raw
+truncate -s 1100M large.raw
 vhd convert -q large.raw large.vhd --type dynamic --block-size 64K
 for image in dynamic.vhdx fixed.vhdx; do qemu-img compare -q -f vhdx -F raw $image disk.raw; done
 
 mkdir in
-first=$(python3 -c 'print("import json, sys; print(min([r[\"start\"] for r in json.load(sys.stdin)[\"ranges\"]] + [1 << 60]))")')
+# kept DISK COUNT: in/image holds the first COUNT bytes of this disk.
+kept() {
+  vhd compare --json in/image "$1" >found || [ $? = 1 ] || return 1
+  _first=$(grep -o '"start" *: *[0-9]*' found | head -n 1 | tr -dc 0-9)
+  [ "${_first:-$2}" -ge "$2" ]
+}
 
 # reads DISK: qemu reads it as that disk.
 reads() {
@@ -40,7 +45,7 @@ reads() {
   esac
 }
 
-for pair in fixed.vhd:20971520 dynamic.vhd:20971520 blocks.vhd:20971520 large.vhd:3221225472 dynamic.vhdx:20971520 \
+for pair in fixed.vhd:20971520 dynamic.vhd:20971520 blocks.vhd:20971520 large.vhd:1363148800 dynamic.vhdx:20971520 \
   dynamic.vhdx:150323855360 fixed.vhdx:20971520 \
   fixed.vhd:9437696 dynamic.vhd:9437696 blocks.vhd:9437696 dynamic.vhdx:9437696 fixed.vhdx:9437696; do
   image=${pair%:*}
@@ -61,21 +66,20 @@ for pair in fixed.vhd:20971520 dynamic.vhd:20971520 blocks.vhd:20971520 large.vh
     when="$image to $size, $n of $count"
     cp --sparse=always "$image" in/image
     "$killat" -k "$n" -u in -o report vhd resize --force-shrink --in-place in/image "$size" >out 2>&1 || true
-    vhd compare --json in/image $disk >found || true
-    [ "$(python3 -c "$first" <found)" -ge $least ] || fail "$when: has lost something"
+    kept $disk $least || fail "$when: has lost something"
     if ! vhd check -q in/image >out; then
       repairs=$((repairs + 1))
       vhd repair --in-place in/image >out || fail "$when: cannot be repaired: $(cat out)"
-      vhd compare --json in/image $disk >found || true
-      [ "$(python3 -c "$first" <found)" -ge $least ] || fail "$when: has lost something in the repair"
+      kept $disk $least || fail "$when: has lost something in the repair"
       works vhd check in/image
     fi
-    now=$(vhd info --json in/image | python3 -c 'import json, sys; print(json.load(sys.stdin)["size"])')
+    now=$(vhd info --json in/image | grep -o '"size" *: *[0-9]*' | head -n 1 | tr -dc 0-9)
     [ "$now" = "$old" ] || [ "$now" = "$size" ] || fail "$when: has $now bytes"
     works vhd resize --force-shrink --in-place in/image "$size"
     works vhd check in/image
     works vhd compare --strict in/image expected.raw
-    reads expected.raw || fail "$when: qemu reads otherwise"
+    # qemu takes its time.
+    if [ $(((count - n) % 3)) = 0 ]; then reads expected.raw || fail "$when: qemu reads otherwise"; fi
   done
   echo "$image to $size bytes: $count changes, $repairs times repaired"
 done
