@@ -63,6 +63,8 @@ for pair in fixed.vhd:20971520 dynamic.vhd:20971520 blocks.vhd:20971520 large.vh
   repairs=0
   ! grep '^blind' report || fail 'killat cannot see all changes'
   for n in $(seq 1 "$count"); do
+    # Of many blocks that become zero, one is like the other.
+    if [ "$n" -gt 5 ] && [ "$n" -lt $((count - 10)) ] && [ $((n % 20)) != 0 ]; then continue; fi
     when="$image to $size, $n of $count"
     cp --sparse=always "$image" in/image
     "$killat" -k "$n" -u in -o report vhd resize --force-shrink --in-place in/image "$size" >out 2>&1 || true
