@@ -25,7 +25,7 @@ enum BackingFile {
     if name.hasPrefix("file:") { name = String(name.dropFirst(5)) }
     let scheme = name.prefix { $0 != ":" && $0 != "/" }
     guard scheme.count == name.count || name.dropFirst(scheme.count).first == "/" else {
-      throw CompanionError(.parent, name, .notAllowed("is no plain file but a \(scheme) source"))
+      throw CompanionError(.parent, name, .foreign("is no plain file but a \(scheme) source"))
     }
     let companion = try options.companions.open([name], as: .parent)
     let disk = try companion.opened(as: .parent) { file in

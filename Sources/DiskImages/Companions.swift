@@ -47,6 +47,8 @@ public struct CompanionError: Error, CustomStringConvertible {
     case notThere
     /// It lies where an image's files may not lie, or is no plain file.
     case notAllowed(String)
+    /// It is no file at all: what lies there is reached in another way.
+    case foreign(String)
     /// It cannot be what the image says that it is.
     case impossible(String)
   }
@@ -66,7 +68,7 @@ public struct CompanionError: Error, CustomStringConvertible {
     let problem =
       switch reason {
       case .notThere: "is not there"
-      case .notAllowed(let why), .impossible(let why): why
+      case .notAllowed(let why), .foreign(let why), .impossible(let why): why
       }
     return "\(role.rawValue) '\(name.printable)': \(problem)"
   }

@@ -14,6 +14,10 @@ public struct ImageDescription: Sendable {
   public var blockByteCount: UInt64?
   public var blockCount: UInt64?
   public var allocatedBlockCount: UInt64?
+  /// Of the format, where there are several.
+  public var version: String?
+  /// How what is compressed is compressed.
+  public var compression: String?
   public var creator: String?
   /// Seconds since 1970.
   public var created: Int64?
@@ -26,11 +30,14 @@ public struct ImageDescription: Sendable {
   public var log: String?
   /// What the image calls the disk that it builds on, the likeliest name first.
   public var parents: [String] = []
+  /// The format that the image says it has, in its own words.
+  public var parentFormat: String?
   /// By what the image knows that disk.
   public var parentIdentifier: String?
   /// Other files that hold parts of the disk.
   public var files: [String] = []
-  public var snapshotCount: UInt32?
+  /// Earlier states of the disk that are kept inside: identifier, name and size in bytes.
+  public var snapshots: [(identifier: String, name: String, size: UInt64)] = []
 
   init(type: String, size: UInt64) {
     self.type = type

@@ -15,7 +15,14 @@ public final class InputFile: NamedSource {
 
   public convenience init(_ path: String) throws {
     // A pipe with a name would wait here for its writer, and then be refused.
-    if try Files.status(path)?.kind == .pipe { throw InputFile.unfit(path) }
+    let there = try Files.status(path)
+    if there?.kind == .pipe { throw InputFile.unfit(path) }
+    if there == nil, path.contains("://") {
+      throw ReadingError.request(
+        "\(path): neither a file nor an address that is read here",
+        hint: "vread takes nbd:// and nbds://; [ nbdkit curl url=... ] serves what a web server has"
+      )
+    }
     try self.init(try FileDescriptor(path, .read), path)
   }
 
@@ -29,7 +36,8 @@ public final class InputFile: NamedSource {
     switch atOpen.kind {
     case .regular, .blockDevice: break
     case .directory:
-      throw ReadingError.request("\(path): is a folder, not a disk", hint: nil)
+      throw ReadingError.request(
+        "\(path): is a folder, not a disk", hint: "name the image in it, or the .ovf")
     case .characterDevice, .pipe, .other:
       throw InputFile.unfit(path)
     }

@@ -45,7 +45,8 @@ public enum Recognition {
       if let word = ArchiveMagic.kind(head)?.word {
         _ = try claim.check(word)
         throw ReadingError.unsupported(
-          source: path, "looks like \(word), which cannot be read here", hint: hint)
+          source: path, "looks like \(word), which cannot be read here",
+          hint: ["vread reads the disks in it", hint].compactMap { $0 }.joined(separator: "; "))
       }
     }
     return (format, try claim.check(format.name))

@@ -114,7 +114,10 @@ public final class SourceFeed: VolumeFeed {
   private static let serverWindow = 8
 
   /// Whether `status` is that of a file that is read: its path; nil when it is none of them.
+  ///
+  /// What is written to a character device, such as /dev/null, is not what is read from it.
   public func source(is status: FileStatus) -> String? {
+    guard status.kind != .characterDevice else { return nil }
     if let volume = volumes.first(where: { $0.isFile(status) }) { return volume.file.path }
     return streams.first { $0.origin.status.isSame(status) }?.path
   }

@@ -58,7 +58,11 @@ extension FormatError {
   fileprivate var hint: String? {
     switch reason {
     case .ambiguous(_, let hint), .misnamed(_, let hint): hint
-    case .truncated, .badMagic, .badChecksum, .unsupported, .impossible: nil
+    case .truncated, .badMagic, .badChecksum, .impossible:
+      // Both are told apart by a blank from whatever else may begin like them.
+      structure.hasPrefix("VHD ") || structure.hasPrefix("VHDX ")
+        ? "vhd check tells all that is wrong, vhd repair what can be brought back" : nil
+    case .unsupported: nil
     }
   }
 }
@@ -68,13 +72,14 @@ extension CompanionError {
   fileprivate var status: ExitStatus {
     switch reason {
     case .notThere: .failed
-    case .notAllowed: .refused
+    case .notAllowed, .foreign: .refused
     case .impossible: .damaged
     }
   }
 
   fileprivate var hint: String? {
     switch reason {
+    case .foreign: "save what is there as a file, and name that with qemu-img rebase -u"
     case .notThere, .notAllowed: "--allow-references lets an image refer to files in a folder"
     case .impossible: nil
     }

@@ -28,7 +28,11 @@ struct CheckedImage: ParsableArguments {
     guard other == "raw" else {
       throw Failure(.impossible, "\(path): looks like \(other), not like a VHD or VHDX")
     }
-    // What lies where a fixed VHD has its footer is all that can be told.
-    return .vhd
+    // A fixed VHD is a raw disk but for its footer, so its name is all that is left to tell.
+    let name = path.lowercased()
+    if name.hasSuffix(".vhd") || name.hasSuffix(".avhd") { return .vhd }
+    throw Failure(
+      .damaged, "\(path): neither begins nor ends like a VHD or VHDX",
+      hint: "--format vhd looks for what is left of one")
   }
 }

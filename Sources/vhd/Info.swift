@@ -38,8 +38,16 @@ struct Info: Tool {
 
 /// What there is to say about an image.
 struct ImageReport: Encodable {
+  /// An earlier state of the disk that the image keeps.
+  struct Snapshot: Encodable {
+    let id: String
+    let name: String
+    let size: UInt64
+  }
+
   let file: String
   let format: String
+  let version: String?
   let type: String
   let size: UInt64
   let fileSize: UInt64
@@ -54,9 +62,11 @@ struct ImageReport: Encodable {
   let blockSize: UInt64?
   let blocks: UInt64?
   let allocatedBlocks: UInt64?
+  let compression: String?
   let log: String?
-  let snapshots: UInt32?
+  let snapshots: [Snapshot]?
   let parents: [String]?
+  let parentFormat: String?
   let parentIdentifier: String?
   let files: [String]?
 
@@ -82,7 +92,11 @@ struct ImageReport: Encodable {
     blocks = image.blockCount
     allocatedBlocks = image.allocatedBlockCount
     log = image.log
-    snapshots = image.snapshotCount
+    version = image.version
+    compression = image.compression
+    let kept = image.snapshots.map { Snapshot(id: $0.identifier, name: $0.name, size: $0.size) }
+    snapshots = kept.isEmpty ? nil : kept
+    parentFormat = image.parentFormat
     parents = image.parents.isEmpty ? nil : image.parents
     parentIdentifier = image.parentIdentifier
     files = image.files.isEmpty ? nil : image.files
@@ -97,7 +111,8 @@ struct ImageReport: Encodable {
 
   var text: String {
     var lines = [
-      "file: \(file)", "format: \(format)", "type: \(type)",
+      "file: \(file)", "format: \(format)\(version.map { ", version \($0)" } ?? "")",
+      "type: \(type)",
       "size: \(size) bytes (\(ByteSize.text(size)))", "file size: \(fileSize) bytes",
     ]
     func add(_ name: String, _ value: Any?) {
@@ -117,8 +132,13 @@ struct ImageReport: Encodable {
       lines.append("blocks: \(allocatedBlocks) of \(blocks), \(ByteSize.text(blockSize)) each")
     }
     add("log", log)
-    add("snapshots", snapshots)
+    add("compression", compression)
+    for snapshot in snapshots ?? [] {
+      lines.append(
+        "snapshot: \(snapshot.id) \(snapshot.name) (\(ByteSize.text(snapshot.size)))")
+    }
     for parent in parents ?? [] { lines.append("parent: \(parent)") }
+    add("parent format", parentFormat)
     add("parent identifier", parentIdentifier)
     for file in files ?? [] { lines.append("data in: \(file)") }
     return lines.joined(separator: "\n")

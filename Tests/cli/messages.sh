@@ -37,6 +37,23 @@ fails 64 vrestore -r R a -o folder
 says 'vrestore: folder: is a folder'
 fails 64 vhd convert disk.vhd folder
 says 'vhd: folder: is a folder'
+fails 64 vread --list folder
+says 'folder: is a folder, not a disk' 'hint: name the image in it, or the .ovf'
+
+# Addresses that are not read, and devices that are the output as well as the input.
+fails 64 vread --list http://host/disk.raw
+says 'http://host/disk.raw: neither a file nor an address' 'hint: vread takes nbd://' '[ nbdkit curl url=... ]'
+fails 64 vhd info nbd://host
+says 'nbd://host: neither a file nor an address' 'hint: vread takes nbd://'
+fails 64 sh -c 'vread - </dev/null >/dev/null'
+never_says 'output as well'
+says 'stdin: '
+
+# A VHD that lost its footer.
+works vhd convert --type dynamic disk.raw dynamic.vhd
+truncate -s -512 dynamic.vhd
+fails 65 vread --list dynamic.vhd
+says 'VHD footer at byte' 'hint: vhd check tells all that is wrong, vhd repair'
 
 # Repositories.
 fails 2 vstore init -r R

@@ -43,7 +43,8 @@ open("type9.vhd", "wb").write(data[:-512] + foot)
 open("footer.vhd", "wb").write(foot)
 END
 fails 65 vhd info footer.vhd
-is "$(cat stderr)" 'vhd: footer.vhd: VHD footer at byte 60: there is no type 9'
+is "$(head -n 1 stderr)" 'vhd: footer.vhd: VHD footer at byte 60: there is no type 9'
+says 'hint: vhd check tells all that is wrong'
 fails 1 vhd check type9.vhd
 shows 'type9.vhd: VHD footer at byte 104857660: there is no type 9' 'type9.vhd: 1 problem'
 fails 1 vhd check --json type9.vhd
@@ -56,7 +57,10 @@ absent out.raw
 
 # What is no VHD at all, and what is not there.
 fails 65 vhd check disk.raw
-says 'disk.raw: VHD footer at byte 104857088: not the expected signature'
+says 'disk.raw: neither begins nor ends like a VHD or VHDX' 'hint: --format vhd'
+cp disk.raw lost.vhd
+fails 65 vhd check lost.vhd
+says 'lost.vhd: VHD footer at byte 104857088: not the expected signature'
 fails 65 vhd check --json disk.raw
 python3 -c '
 import json

@@ -40,7 +40,13 @@ if "block_size" in ours:
         assert used <= ours["allocated_blocks"] <= ours["blocks"], (name, used, ours)
     else:
         assert ours["allocated_blocks"] == 0 and ours["parents"] == [theirs["backing-filename"]], ours
-assert ours.get("snapshots", 0) == len(theirs.get("snapshots", [])), (ours, theirs)
+kept = [(s["id"], s["name"]) for s in theirs.get("snapshots", [])]
+assert [(s["id"], s["name"]) for s in ours.get("snapshots", [])] == kept, (ours, theirs)
+details = theirs.get("format-specific", {}).get("data", {})
+if name.endswith("qcow2"):
+    assert {"2": "0.10", "3": "1.1"}[ours["version"]] == details["compat"], (ours, theirs)
+    assert {"deflate": "zlib"}.get(ours["compression"], ours["compression"]) == details["compression-type"]
+    assert ours.get("parent_format") == theirs.get("backing-filename-format"), (ours, theirs)
 print(name, ours["type"])
 P
 for image in a.vhdx:vhdx a.vhd:vpc fixed.vhd:vpc a.vmdk:vmdk stream.vmdk:vmdk split.vmdk:vmdk a.qcow2:qcow2 \

@@ -68,44 +68,44 @@ EOS
 
 for kind in qcow2 qed vmdk; do
   echo "* one table many times: $kind"
-  python3 shared.py $kind $kind.img
-  fails 65 timeout 20 vhd info $kind.img
+  python3 shared.py $kind $kind.image
+  fails 65 timeout 20 vhd info $kind.image
   says 'is that of other blocks as well'
-  fails 65 timeout 20 vread --list $kind.img
-  fails 65 timeout 20 vread --raw $kind.img
+  fails 65 timeout 20 vread --list $kind.image
+  fails 65 timeout 20 vread --raw $kind.image
   [ ! -s stdout ] || fail "$kind: bytes were given"
 done
-python3 shared.py overlap overlap.img
-fails 65 vhd info overlap.img
+python3 shared.py overlap overlap.image
+fails 65 vhd info overlap.image
 says 'VMDK grain directory at byte 32768' 'is that of other blocks as well'
 
 for kind in data vdi; do
   echo "* one place for many blocks: $kind"
-  python3 shared.py $kind $kind.img
-  fails 65 timeout 20 vhd info $kind.img
+  python3 shared.py $kind $kind.image
+  fails 65 timeout 20 vhd info $kind.image
   says 'they share their places'
   # shellcheck disable=SC2016
-  fails 65 timeout 20 sh -c 'vread "$1" >/dev/null' sh $kind.img
+  fails 65 timeout 20 sh -c 'vread "$1" >/dev/null' sh $kind.image
   says 'they share their places'
 done
 
 echo '* a table without entries may be named often'
-python3 shared.py empty empty.img
+python3 shared.py empty empty.image
 truncate -s $((8 * 33554432)) empty.raw
 yes 'data' | tr -d '\n' | head -c 65536 | put_at empty.raw $((7 * 33554432))
-works vhd info empty.img
-vread --raw empty.img | cmp - empty.raw
+works vhd info empty.image
+vread --raw empty.image | cmp - empty.raw
 
 echo '* disks of 60 TiB with little in them'
 for format in qcow2 qed vmdk; do
-  rm -f large.img
-  qemu-img create -q -f $format large.img 60T 2>/dev/null || qemu-img create -q -f $format large.img 2T
+  rm -f large.image
+  qemu-img create -q -f $format large.image 60T 2>/dev/null || qemu-img create -q -f $format large.image 2T
   # From the end to the start: the tables lie in the opposite order.
   for place in 2000G 1000G 500G 1G 0; do
-    qemu-io -f $format -c "write -q -P 7 $place 64K" large.img
+    qemu-io -f $format -c "write -q -P 7 $place 64K" large.image
   done
-  works timeout 20 vhd info large.img
-  works timeout 20 vread --list large.img
-  works timeout 20 vhd ranges large.img
+  works timeout 20 vhd info large.image
+  works timeout 20 vread --list large.image
+  works timeout 20 vhd ranges large.image
   is "$(grep -c . stdout)" 5
 done

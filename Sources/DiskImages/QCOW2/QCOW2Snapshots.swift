@@ -41,7 +41,7 @@ struct QCOW2Snapshot: Sendable {
         "qcow2 snapshots", at: header.snapshotOffset,
         .ambiguous(
           "none is called '\(wanted.printable)'",
-          hint: "there \(all.isEmpty ? "are none" : "are: \(names)")"))
+          hint: all.isEmpty ? "there are none in it" : "there are: \(names)"))
     }
     try snapshot.state.check(
       header, of: file.size, "qcow2 snapshots", at: header.snapshotOffset)
