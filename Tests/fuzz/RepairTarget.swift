@@ -11,8 +11,8 @@ struct RepairTarget: FuzzTarget {
   /// Whose inputs these are, too.
   private let images: any FuzzTarget
 
-  /// What is worked on at most, in bytes: of a file, and of a disk.
-  private static let fileLimit: UInt64 = 16 << 20
+  /// What is worked on at most, in bytes: of a file, and of a disk that grows from up to half of that.
+  private static let fileLimit: UInt64 = 12 << 20
   private static let diskLimit: UInt64 = 4 << 20
   private static let now: Int64 = 1_800_000_000
 
@@ -36,10 +36,9 @@ struct RepairTarget: FuzzTarget {
           left == plan.after.map { "\($0.error)" }, "after repair \(left), planned \(plan.after)")
       }
     } catch is FormatError {}
-    guard let disk, !disk.isEmpty else { return }
-    for size in [disk.count + (1 << 20), disk.count / 2 / 4096 * 4096, disk.count + 4096] {
-      try resize(file, disk, to: size)
-    }
+    guard let disk, !disk.isEmpty, disk.count <= RepairTarget.diskLimit / 2 else { return }
+    let sizes = [disk.count + (1 << 20), disk.count / 2 / 4096 * 4096, disk.count + 4096]
+    try resize(file, disk, to: sizes[input.count % sizes.count])
   }
 
   private func resize(_ file: [UInt8], _ disk: [UInt8], to size: Int) throws {
@@ -69,16 +68,20 @@ struct RepairTarget: FuzzTarget {
   ) throws -> [UInt8]? {
     var file = file
     for step in steps {
+      var whole = step
+      whole.mostByteCount = .max
       let count = step.byteCount(after: UInt64(file.count))
-      guard count <= RepairTarget.fileLimit else { return nil }
-      let before = file
-      file += [UInt8](repeating: 0, count: max(0, Int(count) - file.count))
+      let room = whole.byteCount(after: UInt64(file.count))
+      guard room <= RepairTarget.fileLimit else { return nil }
+      let before = step.copies.isEmpty ? [] : file
+      file += [UInt8](repeating: 0, count: Int(room) - file.count)
       for (from, to) in step.copies {
         let part = before[Int(from.lowerBound)..<Int(from.upperBound)]
         file.replaceSubrange(Int(to)..<Int(to) + part.count, with: part)
       }
       for zero in step.zeros {
-        for place in zero { file[Int(place)] = 0 }
+        let range = Int(zero.lowerBound)..<Int(zero.upperBound)
+        file.replaceSubrange(range, with: repeatElement(0, count: range.count))
       }
       for write in step.writes {
         let place = Int(write.offset)

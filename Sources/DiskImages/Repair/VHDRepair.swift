@@ -178,7 +178,9 @@ enum VHDRepair {
     } catch is FormatError {
       return
     }
-    guard header.checksum == header.computedChecksum else { return }
+    guard header.checksum == header.computedChecksum, header.tableOffset <= source.size else {
+      return
+    }
     let start = header.tableOffset + UInt64(header.entryCount) * 4
     let end = header.tableOffset + header.tableByteCount
     guard end <= source.size, start < end,
