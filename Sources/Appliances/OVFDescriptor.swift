@@ -94,7 +94,7 @@ public struct OVFDescriptor: Sendable {
         throw FormatError(
           name, at: 0, .impossible("disk \(disk.id) is in file \(reference), which is not listed"))
       }
-      // The standard lets several disks begin with the same content; it is read once.
+      // Several disks may begin with the same content, which is read once.
       if let first = disks.firstIndex(where: { $0.file?.id == file.id }) {
         disks[first].sharers.append(disk.id)
       } else {
