@@ -38,9 +38,10 @@ public final class BulkFile: Sendable {
     let unit = BulkFile.unit
     let head = min((unit - Int(offset % UInt64(unit))) % unit, bytes.count)
     let end = head + (bytes.count - head) / unit * unit
-    guard end - head >= BulkFile.leastDirect, let direct = state.with({ $0.direct }) else {
-      return try writeCached(bytes, at: offset)
-    }
+    // Small tables come from anywhere in memory, which says nothing of what the medium takes.
+    guard end - head >= BulkFile.leastDirect, BulkFile.isAligned(bytes, head),
+      let direct = state.with({ $0.direct })
+    else { return try writeCached(bytes, at: offset) }
     do throws(SystemError) {
       try direct.write(bytes.extracting(head..<end), at: offset + UInt64(head))
     } catch {
@@ -53,6 +54,11 @@ public final class BulkFile: Sendable {
     if end < bytes.count {
       try writeCached(bytes.extracting(end..<bytes.count), at: offset + UInt64(end))
     }
+  }
+
+  /// Whether the memory from byte `start` on is what a direct write can take.
+  private static func isAligned(_ bytes: Span<UInt8>, _ start: Int) -> Bool {
+    unsafe bytes.withUnsafeBufferPointer { (Int(bitPattern: $0.baseAddress) + start) % unit == 0 }
   }
 
   /// Whether no page holds bytes of a range and others as well.
