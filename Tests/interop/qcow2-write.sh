@@ -2,7 +2,8 @@
 # A qcow2 of ours, plain and compressed, into files and pipes, passes qemu-img check, and qemu finds the disk in it.
 . "$(dirname "$0")/../cli/functions.sh"
 
-requires qemu-img qemu-io
+requires qemu-img qemu-io strace
+strace -o /dev/null true 2>/dev/null || skip 'cannot trace: strace is not let'
 
 # judged DISK IMAGE: others find the disk in the image, and the image sound; it can be written to.
 judged() {
@@ -37,6 +38,12 @@ for way in '' '--compress zstd' '--compress deflate'; do
   qemu-img check -q image.qcow2
 done
 is "$(qemu-img info pipe.qcow2 | grep -c 'compression type: zlib')" 1
+
+# Memory that the kernel does not take for a direct write would end direct writes for the whole image.
+strace -f -e trace=pwrite64 -o trace vhd convert disk.raw traced.qcow2
+[ "$(grep -c 'pwrite64(' trace)" -gt 1 ]
+if grep EINVAL trace; then fail 'a direct write of unfit memory was tried'; fi
+rm traced.qcow2
 
 # What does not compress, what is all zero, and a size that is no multiple of a sector.
 noise 3000001 >noise.raw
