@@ -1,3 +1,4 @@
+internal import DiskImages
 internal import Platform
 
 /// What the name of an image promises.
@@ -5,8 +6,7 @@ public enum FileEnding {
   /// Of formats that are not written.
   private static let foreign = ["qcow": "QCOW", "vdi": "VDI", "qed": "QED"]
   private static let formats: [String: ImageFormat] = [
-    "vhd": .vhd, "vhdx": .vhdx, "vmdk": .vmdk, "qcow2": .qcow2, "raw": .raw, "img": .raw,
-    "bin": .raw, "dd": .raw, "ova": .ova,
+    "vhd": .vhd, "vhdx": .vhdx, "vmdk": .vmdk, "qcow2": .qcow2, "ova": .ova,
   ]
 
   /// What follows the last dot of a file's name, in small letters; empty when there is none.
@@ -33,7 +33,7 @@ public enum FileEnding {
         .usage, "\(path): \(format) cannot be made",
         hint: "what can be: \(ImageFormat.choice)")
     }
-    let promised = formats[ending]
+    let promised = NameClaim(path, option: nil).isRaw ? .raw : formats[ending]
     // Images of all kinds are called .img, and what is .raw to one program is a VHD to another.
     if let asked, let promised, promised != asked, promised != .raw {
       throw Failure(

@@ -31,7 +31,7 @@ for ending in vhd vhdx vmdk qcow2; do
   vread --raw "x.$ending" | cmp - disk.raw
 done
 fails 64 vhd convert disk.raw x.VMDK --format qcow2
-for ending in raw img bin dd RAW; do
+for ending in raw img bin dd iso RAW disk-flat.vmdk; do
   fails 64 vhd convert --azure disk.raw "x.$ending"
   says "x.$ending: the name of a raw disk, but --azure makes a VHD"
   absent "x.$ending"
