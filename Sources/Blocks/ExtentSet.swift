@@ -54,6 +54,13 @@ public struct ExtentSet: Equatable, Sendable {
     return low < ranges.count && ranges[low].contains(offset) ? ranges[low] : nil
   }
 
+  /// The ranges for which `isKept` is true.
+  public func filter(_ isKept: (Range<UInt64>) -> Bool) -> ExtentSet {
+    var result = ExtentSet()
+    result.ranges = ranges.filter(isKept)
+    return result
+  }
+
   /// The sum of the ranges, in bytes.
   public var byteCount: UInt64 { ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
 }

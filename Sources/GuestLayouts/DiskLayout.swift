@@ -1,7 +1,7 @@
 public import Blocks
 
 /// What a disk holds as far as it can be seen from outside, and what of it may be left out.
-public struct DiskLayout: Equatable, Sendable {
+public struct DiskLayout: Sendable {
   /// The partition table, with its partitions and their contents.
   public private(set) var table: GuestFinding?
   /// What is on a disk without a table.

@@ -5,12 +5,13 @@ public struct GuestArea: Sendable {
   /// How many bytes of the start are at hand: up to and with the superblock of btrfs.
   static let headByteCount = 68 << 10
 
+  /// Its bytes; what was read a short while ago is at hand.
   public let source: any BlockSource
   /// The first bytes; fewer than `headByteCount` when the area is smaller.
   let head: [UInt8]
 
   public init(_ source: any BlockSource) throws {
-    self.source = source
+    self.source = CachedSource(source)
     let count = Int(min(source.size, UInt64(GuestArea.headByteCount)))
     head = try source.bytes(count, at: 0) ?? []
   }

@@ -1,7 +1,7 @@
 public import Blocks
 
 /// What one layout found on a disk or in a partition.
-public struct GuestFinding: Equatable, Sendable {
+public struct GuestFinding: Sendable {
   /// What it is, as listings show it: `GPT`, `Linux swap`, `ext4`.
   public var kind: String
   public var label: String?
@@ -12,6 +12,8 @@ public struct GuestFinding: Equatable, Sendable {
   public var partitions: [GuestPartition] = []
   /// The table's own sectors and other ranges that belong to nobody else.
   public var reserved = ExtentSet()
+  /// The file system, where it is one whose structures are understood.
+  public var fileSystem: (any GuestFileSystem)?
   /// What may be left out of a backup, by kind, in bytes from the area's start.
   public var skippable: [HoleKind: ExtentSet] = [:]
   /// Damage, for the user.
@@ -26,7 +28,7 @@ public struct GuestFinding: Equatable, Sendable {
 }
 
 /// One partition of a table.
-public struct GuestPartition: Equatable, Sendable {
+public struct GuestPartition: Sendable {
   /// The number that the kernel gives it.
   public var number: Int
   /// What the table says it is; its content is what counts.

@@ -45,7 +45,7 @@ struct GPTTests {
     disk.bytes[disk.bytes.count - 512 + 60] ^= 1
     let layout = disk.layout
     #expect(layout.swap == [])
-    #expect(layout.partitions == [])
+    #expect(layout.partitions.isEmpty)
     #expect(layout.table?.note == "damaged")
     #expect(layout.warnings.count == 3)
   }
@@ -108,7 +108,7 @@ struct GPTTests {
     var disk = TestDisk(4 << 20)
     disk.gpt([TestDisk.Partition(type: TestDisk.swapType, first: first, last: last)])
     disk.swap(at: 2 << 20, 1 << 20)
-    #expect(disk.layout.partitions == [])
+    #expect(disk.layout.partitions.isEmpty)
     #expect(disk.layout.warnings == ["partition 1 does not lie on the disk"])
     #expect(disk.layout.swap == [])
   }

@@ -4,12 +4,15 @@ internal import Platform
 ///
 /// One cache serves all images of a process, as a disk may be made of very many: its parents, its
 /// extents.
-final class PageCache: Sendable {
+public final class PageCache: Sendable {
   /// Of tables, as they are in the file.
-  static let tables = PageCache(byteLimit: 48 << 20)
+  public static let tables = PageCache(byteLimit: 48 << 20)
   /// Of blocks that were decompressed: whoever reads in smaller pieces than blocks would else
   /// decompress each block again and again.
-  static let unpacked = PageCache(byteLimit: 16 << 20)
+  public static let unpacked = PageCache(byteLimit: 16 << 20)
+
+  /// Of guests' file systems: their structures, which lie all over a disk.
+  static let guests = PageCache(byteLimit: 32 << 20)
 
   private struct Key: Hashable {
     let owner: UInt64
@@ -38,10 +41,10 @@ final class PageCache: Sendable {
   private let state = Locked(State())
 
   /// - Parameter byteLimit: How many bytes of pages are kept, and one page at least.
-  init(byteLimit: Int) { self.byteLimit = byteLimit }
+  public init(byteLimit: Int) { self.byteLimit = byteLimit }
 
   /// A number that tells one user's pages from those of others.
-  func newOwner() -> UInt64 {
+  public func newOwner() -> UInt64 {
     state.with { state in
       state.ownerCount += 1
       return state.ownerCount
@@ -49,7 +52,7 @@ final class PageCache: Sendable {
   }
 
   /// The page of that number, made by `make` unless it is there; two threads may both make it.
-  func page(
+  public func page(
     _ number: UInt64, of owner: UInt64, _ make: () throws -> [UInt8]
   ) rethrows -> [UInt8] {
     let key = Key(owner: owner, number: number)

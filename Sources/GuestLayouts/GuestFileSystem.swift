@@ -1,0 +1,67 @@
+public import Blocks
+
+/// A file system that was found in an area, as a layout reads it: never written, never mounted.
+///
+/// The rule of safety: bytes are left out only where everything that says so is understood and in
+/// order. What cannot be told is a `GuestDoubt`, and then everything is read. All places are bytes
+/// from the area's start.
+public protocol GuestFileSystem: Sendable {
+  /// Bytes of the area that it covers, from the area's start.
+  var byteCount: UInt64 { get }
+  /// Bytes in use, as its own counters say, its metadata among them; nil when it has none.
+  var usedByteCount: UInt64? { get }
+  /// Why what files hold must not be left out although free space may be; nil when the places of
+  /// files can be trusted. It concerns swap files and files that the user excludes.
+  var fileDoubt: String? { get }
+  /// Looks for what belongs to nothing: no file, no directory, no structure of any kind.
+  ///
+  /// - Throws: `GuestDoubt` when nothing may be left out, `FormatError` for damage, `SourceError`.
+  func freeSpace() throws -> FreeSpace
+  /// The files, or nil when vpipe cannot read those of this file system.
+  ///
+  /// - Throws: `FormatError` when not even the root can be found, `SourceError`.
+  func files() throws -> (any FileTree)?
+}
+
+/// Why everything has to be read.
+public struct GuestDoubt: Error, CustomStringConvertible {
+  /// In the user's words: `its journal has not been replayed`.
+  public let description: String
+
+  public init(_ description: String) { self.description = description }
+}
+
+/// Ranges of an area that belong to nothing, gathered in ascending order and in bounded memory.
+///
+/// When there are very many, the smallest are given up: what is read in vain costs space only.
+public struct FreeSpace: Sendable {
+  /// The most ranges that are kept: 64 MiB of them.
+  static let rangeLimit = 4 << 20
+
+  /// The ranges, in bytes of the area.
+  public private(set) var extents = ExtentSet()
+  /// Bytes that were added, whether their ranges are kept or not.
+  public private(set) var byteCount: UInt64 = 0
+  private let limit: Int
+  /// Ranges of fewer bytes are given up.
+  private var leastByteCount: UInt64 = 1
+
+  public init() { limit = FreeSpace.rangeLimit }
+
+  init(limit: Int) { self.limit = limit }
+
+  /// Adds a range that starts at or behind the end of all that were added before.
+  public mutating func add(_ range: Range<UInt64>) {
+    byteCount += range.upperBound - range.lowerBound
+    // What a range joins is large enough already.
+    guard
+      range.upperBound - range.lowerBound >= leastByteCount
+        || extents.ranges.last?.upperBound == range.lowerBound
+    else { return }
+    extents.insert(range)
+    while extents.ranges.count > limit {
+      leastByteCount *= 2
+      extents = extents.filter { $0.upperBound - $0.lowerBound >= leastByteCount }
+    }
+  }
+}
