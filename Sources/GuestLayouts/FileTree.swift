@@ -44,8 +44,9 @@ public enum NameRule: Sendable {
 
 /// One name in a directory.
 public struct DirectoryEntry: Equatable, Sendable {
-  /// The name: bytes as on the disk, or UTF-8 where the disk has UTF-16. Never `.`, `..`, empty or
-  /// with a `/` or NUL in it: such a name is damage.
+  /// The name: bytes as on the disk, or UTF-8 where the disk has UTF-16.
+  ///
+  /// Never `.`, `..`, empty or with a `/` or NUL in it: such a name is damage.
   public var name: [UInt8]
   /// For `FileTree.file`.
   public var id: UInt64
