@@ -84,8 +84,8 @@ let package = Package(
     .target(
       name: "ToolSupport",
       dependencies: [
-        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages", "Reading",
-        "Writing", "Repositories",
+        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages",
+        "GuestLayouts", "Reading", "Writing", "Repositories",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -4,6 +4,20 @@ public struct ExtentSet: Equatable, Sendable {
 
   public init() {}
 
+  /// The set of all `ranges`, which may come in any order and overlap.
+  public init(_ ranges: [Range<UInt64>]) {
+    var sorted = ranges
+    sorted.sort { $0.lowerBound < $1.lowerBound }
+    for range in sorted where !range.isEmpty {
+      if let last = self.ranges.last, last.upperBound >= range.lowerBound {
+        let end = max(last.upperBound, range.upperBound)
+        self.ranges[self.ranges.count - 1] = last.lowerBound..<end
+      } else {
+        self.ranges.append(range)
+      }
+    }
+  }
+
   /// Adds `range`, joining what it touches.
   public mutating func insert(_ range: Range<UInt64>) {
     guard !range.isEmpty else { return }
@@ -40,6 +54,18 @@ public struct ExtentSet: Equatable, Sendable {
       result.append(ranges[low].clamped(to: window))
       low += 1
     }
+    return result
+  }
+
+  /// The parts of `window` that are not in the set, in order.
+  public func gaps(in window: Range<UInt64>) -> [Range<UInt64>] {
+    var result: [Range<UInt64>] = []
+    var position = window.lowerBound
+    for range in intersection(window) {
+      if position < range.lowerBound { result.append(position..<range.lowerBound) }
+      position = range.upperBound
+    }
+    if position < window.upperBound { result.append(position..<window.upperBound) }
     return result
   }
 

@@ -27,9 +27,13 @@ public struct RunningCRC32: Sendable {
   }
 
   private let table: [UInt32]
-  private var state = ~UInt32(0)
+  private var state: UInt32
 
-  public init(_ polynomial: Polynomial) {
+  /// - Parameters:
+  ///   - polynomial: Which one.
+  ///   - start: The register's first value; other than all ones in LVM2, ext4.
+  public init(_ polynomial: Polynomial, start: UInt32 = ~0) {
+    state = start
     table = polynomial == .ordinary ? RunningCRC32.ordinary : RunningCRC32.castagnoli
   }
 

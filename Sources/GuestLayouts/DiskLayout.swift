@@ -1,15 +1,15 @@
 public import Blocks
 
-/// What a disk holds as far as it can be seen from outside, and what of it may be left out.
+/// What a disk holds as far as it can be seen from outside.
 public struct DiskLayout: Sendable {
   /// The partition table, with its partitions and their contents.
   public private(set) var table: GuestFinding?
   /// What is on a disk without a table.
-  public private(set) var contents: [GuestFinding] = []
-  /// What may be left out of a backup, by kind, in bytes of the disk.
-  public private(set) var skippable: [HoleKind: ExtentSet] = [:]
+  public var contents: [GuestFinding] { table == nil ? volumes.first?.contents ?? [] : [] }
+  /// The disk itself when it has no table, or its partitions.
+  public private(set) var volumes: [GuestVolume] = []
   /// Damage, and why something is not left out.
-  public private(set) var warnings: [String] = []
+  public internal(set) var warnings: [String] = []
 
   /// The most partitions of a table that are looked into; the kernel shows no more either.
   static let partitionLimit = 256
@@ -17,7 +17,11 @@ public struct DiskLayout: Sendable {
   /// Looks at a disk.
   ///
   /// Damage and read errors become warnings; then more is read, never less.
-  public init(of disk: any BlockSource) {
+  ///
+  /// - Parameters:
+  ///   - disk: The disk.
+  ///   - number: Its index among the disks of its machine.
+  public init(of disk: any BlockSource, number: Int = 0) {
     do {
       let area = try GuestArea(disk)
       for layout in GuestLayouts.all where layout.isTable {
@@ -25,22 +29,19 @@ public struct DiskLayout: Sendable {
         if table != nil { break }
       }
       if table == nil {
-        contents = try DiskLayout.contents(of: area)
-        note(contents, at: 0, in: "the disk")
+        take(
+          GuestVolume(
+            title: "the disk", placement: Placement(disk: number, range: 0..<disk.size),
+            source: disk, contents: try GuestLayouts.contents(of: area)))
       }
     } catch {
       warnings.append("the disk's layout cannot be read: \(error)")
     }
-    lookIntoPartitions(of: disk)
+    lookIntoPartitions(of: disk, number)
     warnings.insert(contentsOf: table?.warnings ?? [], at: 0)
   }
 
-  /// All that the layouts find in an area without a table.
-  private static func contents(of area: GuestArea) throws -> [GuestFinding] {
-    try GuestLayouts.all.filter { !$0.isTable }.flatMap { try $0.find(in: area) }
-  }
-
-  private mutating func lookIntoPartitions(of disk: any BlockSource) {
+  private mutating func lookIntoPartitions(of disk: any BlockSource, _ number: Int) {
     guard var table else { return }
     let partitions = table.partitions
     guard partitions.count <= DiskLayout.partitionLimit else {
@@ -56,19 +57,35 @@ public struct DiskLayout: Sendable {
         continue
       }
       do {
-        let found = try DiskLayout.contents(of: GuestArea(WindowSource(disk, partition.range)))
+        let source = WindowSource(disk, partition.range)
+        let found = try DiskLayout.contents(of: partition, source)
         table.partitions[index].contents = found
-        if DiskLayout.hasNeighbours(partition, in: table) {
-          guard found.contains(where: { !$0.skippable.isEmpty }) else { continue }
-          warnings.append("\(title) overlaps something else: nothing of it is skipped")
-        } else {
-          note(found, at: partition.range.lowerBound, in: title)
-        }
+        var volume = GuestVolume(
+          title: title, placement: Placement(disk: number, range: partition.range),
+          source: source, contents: found)
+        volume.partition = partition
+        volume.isAlone = !DiskLayout.hasNeighbours(partition, in: table)
+        take(volume)
       } catch {
         warnings.append("\(title) cannot be looked into: \(error)")
       }
     }
     self.table = table
+  }
+
+  private static func contents(
+    of partition: GuestPartition, _ source: any BlockSource
+  ) throws -> [GuestFinding] {
+    // What seems to be a file system there may be a part of one, or a mirror of a stale one.
+    if partition.type.hasPrefix("Windows dynamic disk") {
+      return [GuestFinding(partition.type, note: "not looked into, read whole")]
+    }
+    return try GuestLayouts.contents(of: GuestArea(source))
+  }
+
+  private mutating func take(_ volume: GuestVolume) {
+    warnings += volume.troubles
+    volumes.append(volume)
   }
 
   /// Whether another partition or the table itself lies in the partition's range.
@@ -80,21 +97,23 @@ public struct DiskLayout: Sendable {
         && $0.range.overlaps(range)
     }
   }
+}
 
-  /// Takes over what may be skipped, unless signatures contradict each other.
-  private mutating func note(_ found: [GuestFinding], at start: UInt64, in title: String) {
-    for finding in found { warnings += finding.warnings.map { "\(title): \($0)" } }
-    guard found.contains(where: { !$0.skippable.isEmpty }) else { return }
-    guard found.count == 1 else {
-      let kinds = found.map(\.kind).joined(separator: " and ")
-      warnings.append("\(title) looks like \(kinds): nothing of it is skipped")
-      return
-    }
-    for (kind, extents) in found[0].skippable {
-      for range in extents.ranges {
-        skippable[kind, default: ExtentSet()].insert(
-          range.lowerBound + start..<range.upperBound + start)
-      }
-    }
+extension GuestLayouts {
+  /// All that the layouts find in an area without a table.
+  static func contents(of area: GuestArea) throws -> [GuestFinding] {
+    try all.filter { !$0.isTable }.flatMap { try $0.find(in: area) }
+  }
+}
+
+extension GuestVolume {
+  /// What the user should know of it: its damage, and why nothing of it is left out.
+  var troubles: [String] {
+    let damage = contents.flatMap { $0.warnings.map { "\(title): \($0)" } }
+    guard isPromising else { return damage }
+    if !isAlone { return ["\(title) overlaps something else: nothing of it is skipped"] }
+    guard contents.count > 1 else { return damage }
+    let kinds = contents.map(\.kind).joined(separator: " and ")
+    return damage + ["\(title) looks like \(kinds): nothing of it is skipped"]
   }
 }

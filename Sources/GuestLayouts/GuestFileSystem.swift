@@ -35,8 +35,8 @@ public struct GuestDoubt: Error, CustomStringConvertible {
 ///
 /// When there are very many, the smallest are given up: what is read in vain costs space only.
 public struct FreeSpace: Sendable {
-  /// The most ranges that are kept: 64 MiB of them.
-  static let rangeLimit = 4 << 20
+  /// The most ranges that are kept: 16 MiB of them.
+  static let rangeLimit = 1 << 20
 
   /// The ranges, in bytes of the area.
   public private(set) var extents = ExtentSet()

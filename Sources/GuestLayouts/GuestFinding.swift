@@ -14,6 +14,8 @@ public struct GuestFinding: Sendable {
   public var reserved = ExtentSet()
   /// The file system, where it is one whose structures are understood.
   public var fileSystem: (any GuestFileSystem)?
+  /// What a physical volume says of itself.
+  var physicalVolume: PhysicalVolume?
   /// What may be left out of a backup, by kind, in bytes from the area's start.
   public var skippable: [HoleKind: ExtentSet] = [:]
   /// Damage, for the user.
@@ -34,6 +36,8 @@ public struct GuestPartition: Sendable {
   /// What the table says it is; its content is what counts.
   public var type: String
   public var name: String?
+  /// Its own GUID, or the disk's number with its own, as `PARTUUID` has it.
+  public var uuid: String?
   /// Where the table says it lies, in bytes of the disk; possibly beyond the disk's end.
   public var range: Range<UInt64>
   /// The number of the extended partition that it lies in.

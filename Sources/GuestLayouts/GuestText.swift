@@ -16,8 +16,18 @@ enum GuestText {
     return shown(String(decoding: units.prefix { $0 != 0 }, as: UTF16.self))
   }
 
+  /// A path in a guest; bytes that are no UTF-8 and what could steer a terminal are replaced.
+  static func path(_ bytes: [UInt8]) -> String { cleaned(String(decoding: bytes, as: UTF8.self)) }
+
   /// Text without what could steer a terminal, and without spaces around it.
   private static func shown(_ text: String) -> String? {
+    var result = cleaned(text)
+    while result.last == " " { result.removeLast() }
+    while result.first == " " { result.removeFirst() }
+    return result.isEmpty ? nil : result
+  }
+
+  private static func cleaned(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
       switch scalar.properties.generalCategory {
@@ -26,9 +36,7 @@ enum GuestText {
       default: result.unicodeScalars.append(scalar)
       }
     }
-    while result.last == " " { result.removeLast() }
-    while result.first == " " { result.removeFirst() }
-    return result.isEmpty ? nil : result
+    return result
   }
 
   /// A UUID whose bytes are in the order in which they are written; nil when it is all zeros.

@@ -1,10 +1,13 @@
 public import Blocks
 internal import DiskImages
+public import GuestLayouts
 
 /// How sources are read.
 public struct ReadOptions: Sendable {
   /// The kinds of holes that are made on purpose; `zero` is always among them, being exact.
   public var skip: Set<HoleKind> = [.zero]
+  /// The guest's files of which the content is left out.
+  public var exclusions = Exclusions()
   /// Whether unreadable sectors become `bad` holes instead of an end.
   public var salvage = false
   /// The format that sources are in; nil looks for each one's magic.
@@ -29,8 +32,8 @@ public struct ReadOptions: Sendable {
 
   public init() {}
 
-  /// The kinds of holes that reading can make on purpose.
-  public static let skippableKinds: [HoleKind] = [.zero, .swap]
+  /// The kinds of holes that reading can make on purpose, besides the files of `exclusions`.
+  public static let skippableKinds: [HoleKind] = [.zero, .free, .swap]
   /// The format of an appliance, which holds several disks.
   static let appliance = "ova"
   /// The names of the formats that can be read.

@@ -1,7 +1,7 @@
 internal import Archives
 public import Blocks
 internal import Bytes
-internal import GuestLayouts
+public import GuestLayouts
 public import Platform
 
 /// Disks and images, by name, as a feed of segments that workers load.
@@ -12,6 +12,8 @@ public import Platform
 public final class SourceFeed: VolumeFeed {
   /// The disks that can be read at any place; more may come of what arrives in order.
   public let volumes: [SourceVolume]
+  /// The volume groups that lie on the disks.
+  public let groups: [VolumeGroup]
   private let options: ReadOptions
   private let pool = SegmentPool()
   private var nextHeader = 0
@@ -69,16 +71,19 @@ public final class SourceFeed: VolumeFeed {
     wantsLayout: Bool = false
   ) throws {
     let opened = try OpenedSources(sources, options, try served ?? ServedSources(sources))
+    let machine = GuestMachine(
+      of: opened.disks.map(\.opened.disk), options, wantsLayout: wantsLayout)
+    groups = machine?.layout.groups ?? []
     volumes = opened.disks.enumerated().map { index, disk in
       SourceVolume(
-        disk.opened, number: UInt32(index), name: disk.name, options, wantsLayout: wantsLayout)
+        disk.opened, number: UInt32(index), name: disk.name, options, machine?.disks[index])
     }
     self.options = options
     streams = opened.streams
     checks = opened.checks
     watched = opened.watched
     pending = opened.attachments.map { .attachment($0) } + opened.warnings.map { .warning($0) }
-    tellLayouts(volumes)
+    tellGuests(volumes)
   }
 
   init(volumes: [SourceVolume], _ options: ReadOptions) {
@@ -87,14 +92,16 @@ public final class SourceFeed: VolumeFeed {
     streams = []
     checks = []
     watched = []
-    tellLayouts(volumes)
+    groups = []
+    tellGuests(volumes)
   }
 
-  private func tellLayouts(_ volumes: [SourceVolume]) {
+  private func tellGuests(_ volumes: [SourceVolume]) {
     for volume in volumes {
-      for warning in [volume.warning].compactMap({ $0 }) + (volume.layout?.warnings ?? []) {
+      for warning in [volume.warning].compactMap({ $0 }) + (volume.guest?.warnings ?? []) {
         pending.append(.warning("\(volume.name): \(warning)"))
       }
+      pending += (volume.guest?.files.attachments(volume.name) ?? []).map { .attachment($0) }
     }
   }
 
@@ -207,11 +214,12 @@ public final class SourceFeed: VolumeFeed {
     case .attachment(let attachment): pending.append(.attachment(attachment))
     case .warning(let text): pending.append(.warning(text))
     case .disk(let opened, let name):
+      let machine = GuestMachine(of: [opened.disk], options, wantsLayout: false)
       let volume = SourceVolume(
-        opened, number: UInt32(headerCount), name: name, options, wantsLayout: false)
+        opened, number: UInt32(headerCount), name: name, options, machine?.disks[0])
       headerCount += 1
       pending.append(.volume(volume.header))
-      tellLayouts([volume])
+      tellGuests([volume])
       lateMissing.append((name, volume.missing))
       reading = volume
     case .streamed(let disk):

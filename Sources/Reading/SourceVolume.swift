@@ -1,6 +1,5 @@
 public import Blocks
 internal import Bytes
-public import GuestLayouts
 public import Platform
 
 /// One disk that is open for reading, and the plan of what of it is read.
@@ -10,8 +9,8 @@ public final class SourceVolume: Sendable {
   public let disk: any BlockSource
   /// The format's name.
   public let format: String
-  /// What the disk holds, when that was looked at.
-  public let layout: DiskLayout?
+  /// What the guest put on the disk, when that was looked at.
+  public let guest: GuestDisk?
 
   /// What the user should know of how the format was found.
   let warning: String?
@@ -35,9 +34,10 @@ public final class SourceVolume: Sendable {
   ///   - number: The volume's number in its stream.
   ///   - name: Its name.
   ///   - options: How it is read.
-  ///   - wantsLayout: Whether to look at its layout even if nothing is skipped for it.
+  ///   - guest: What its guest put on it, when that was looked at.
   init(
-    _ opened: OpenedDisk, number: UInt32, name: String, _ options: ReadOptions, wantsLayout: Bool
+    _ opened: OpenedDisk, number: UInt32, name: String, _ options: ReadOptions,
+    _ guest: GuestDisk? = nil
   ) {
     file = opened.file
     companions = opened.companions
@@ -47,15 +47,13 @@ public final class SourceVolume: Sendable {
     isRaw = opened.format == "raw" && !opened.isPart
     warning = opened.warning
     self.options = options
-    let kinds = ReadOptions.skippableKinds.filter { $0 != .zero && options.skip.contains($0) }
-    let layout = wantsLayout || !kinds.isEmpty ? DiskLayout(of: opened.disk) : nil
+    self.guest = guest
     var skipped = TypedExtents()
-    for kind in kinds {
-      if let extents = layout?.skippable[kind] {
+    for kind in guest?.kinds ?? [] {
+      if let extents = guest?.skipped[kind] {
         skipped.add(extents, kind, size: opened.disk.size)
       }
     }
-    self.layout = layout
     self.skipped = skipped
     var header = VolumeHeader(number: number, size: opened.disk.size)
     header.name = name
@@ -63,7 +61,7 @@ public final class SourceVolume: Sendable {
     header.format = opened.format
     header["source"] = opened.path
     header["snapshot"] = options.snapshot
-    header["skip"] = (["zero"] + kinds.map(\.name)).joined(separator: ",")
+    header["skip"] = (["zero"] + (guest?.kinds ?? []).map(\.name)).joined(separator: ",")
     if let base = options.baseline, base.covers(name, size: header.size) {
       header.base = base.point
     }

@@ -1,5 +1,6 @@
 public import ArgumentParser
 internal import Blocks
+internal import GuestLayouts
 internal import Platform
 public import Reading
 
@@ -47,11 +48,31 @@ public struct ReadingArgumentsOfMaker: ParsableArguments {
 public struct CommonReadingArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What is not read although it is there: swap (the content of Linux swap areas), zero or none.",
+      "What is not read although it is there: free (what no file uses), swap, zero or none.",
       discussion: "Zeros are never carried, whatever is given; they come back as they were.",
       valueName: "kinds"),
-    completion: .list(["zero", "swap", "none"]))
-  public var skip = "zero"
+    completion: .list(["zero", "free", "swap", "none"]))
+  public var skip: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Leave out the content of the guest's files that match, such as '/var/cache/**'.",
+      valueName: "pattern"))
+  public var exclude: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Leave out what the patterns in this file say, one in each line.",
+      valueName: "file"),
+    completion: .file())
+  public var excludeFrom: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Leave out a known set of files: "
+        + Exclusions.sets.map(\.name).joined(separator: ", ") + ".", valueName: "name"),
+    completion: .list(Exclusions.sets.map(\.name)))
+  public var excludeSet: [String] = []
 
   @Flag(help: "Go on at unreadable sectors and mark them as bad; ends in status 3.")
   public var salvage = false
@@ -76,10 +97,14 @@ public struct CommonReadingArguments: ParsableArguments {
 
   public init() {}
 
+  /// Whether the user has said what is skipped.
+  public var choosesKinds: Bool { skip != nil }
+
   /// The options in the words of the library.
   func options(format: String?) throws(Failure) -> ReadOptions {
     var options = ReadOptions()
     options.skip = try kinds()
+    options.exclusions = try exclusions()
     options.salvage = salvage
     options.format = format
     options.references = allowReferences
@@ -89,20 +114,57 @@ public struct CommonReadingArguments: ParsableArguments {
   }
 
   private func kinds() throws(Failure) -> Set<HoleKind> {
-    let words = skip.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let words = (skip ?? "zero").split(separator: ",", omittingEmptySubsequences: false).map(
+      String.init)
     var kinds: Set<HoleKind> = [.zero]
     if words == ["none"] { return kinds }
     for word in words {
       let kind = HoleKind.allCases.first { $0.name == word }
       guard let kind, ReadOptions.skippableKinds.contains(kind) else {
-        let isPlanned = kind == .free || kind == .excluded
         throw Failure(
-          .usage, isPlanned ? "--skip \(word) is not there yet" : "--skip: '\(word)' is not known",
-          hint: "zero, swap and none can be given")
+          .usage, "--skip: '\(word)' is not known",
+          hint: kind == .excluded
+            ? "files are left out with --exclude" : "zero, free, swap and none can be given")
       }
       kinds.insert(kind)
     }
     return kinds
+  }
+
+  /// The most bytes of a file of patterns.
+  private static let patternByteLimit = 1 << 20
+
+  private func exclusions() throws(Failure) -> Exclusions {
+    var exclusions = Exclusions()
+    func add(_ pattern: String, _ option: String) throws(Failure) {
+      do {
+        try exclusions.add(pattern)
+      } catch {
+        throw Failure(.usage, "\(option): \(error)")
+      }
+    }
+    for pattern in exclude { try add(pattern, "--exclude") }
+    for path in excludeFrom {
+      let text = try naming(path) {
+        try FileDescriptor(path, .read).readAll(limit: CommonReadingArguments.patternByteLimit)
+      }
+      guard let text else {
+        throw Failure(.usage, "\(path): more than 1 MiB is no list of patterns")
+      }
+      let lines = String(decoding: text, as: UTF8.self)
+      for line in lines.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+        try add(String(line), path)
+      }
+    }
+    for name in excludeSet {
+      guard let set = Exclusions.sets.first(where: { $0.name == name }) else {
+        throw Failure(
+          .usage, "--exclude-set: '\(name)' is not known",
+          hint: "sets: \(Exclusions.sets.map(\.name).joined(separator: ", "))")
+      }
+      for pattern in set.patterns { try add(pattern, "--exclude-set") }
+    }
+    return exclusions
   }
 }
 

@@ -9,10 +9,13 @@ struct ListedVolume {
   let header: VolumeHeader
   /// Nil where it could not be looked at.
   let layout: DiskLayout?
+  /// How many files are left out of it.
+  let excludedCount: Int?
 
-  init(_ header: VolumeHeader, _ layout: DiskLayout?) {
+  init(_ header: VolumeHeader, _ guest: GuestDisk?) {
     self.header = header
-    self.layout = layout
+    layout = guest?.layout
+    excludedCount = guest?.files.count
   }
 }
 
@@ -47,13 +50,14 @@ struct Listing {
     }
     let late = tally.headers.dropFirst(feed.volumes.count)
     let volumes =
-      feed.volumes.map { ListedVolume($0.header, $0.layout) } + late.map { .init($0, nil) }
+      feed.volumes.map { ListedVolume($0.header, $0.guest) } + late.map { .init($0, nil) }
     if json {
       try Console.result(
         json: ListingReport(
-          volumes, counts, exact: scans, warnings: warnings, missing: feed.missing))
+          volumes, feed.groups, counts, exact: scans, warnings: warnings, missing: feed.missing))
     } else {
       for (volume, count) in zip(volumes, counts) { try show(volume, count, exact: scans) }
+      for group in feed.groups { try show(group) }
     }
     try tally.conclude()
   }
@@ -68,26 +72,56 @@ struct Listing {
     for content in volume.layout?.contents ?? [] { title += ", \(content.text)" }
     try Console.result(title)
     try showPartitions(volume.layout?.table?.partitions ?? [])
+    for finding in volume.layout?.contents ?? [] {
+      if let text = finding.usage { try Console.result("  \(text)") }
+    }
     try Console.result("  \(counts.text)\(exact ? "" : " (by allocation; --scan finds all zeros)")")
+    if let count = volume.excludedCount, count > 0 {
+      try Console.result("  files left out: \(count)")
+    }
+  }
+
+  private func show(_ group: VolumeGroup) throws(Failure) {
+    var title = "volume group \(group.name)"
+    if let uuid = group.uuid { title += " \(uuid)" }
+    if let note = group.note { title += " (\(note))" }
+    try Console.result(title)
+    guard !group.volumes.isEmpty else { return }
+    var rows = [["", "size", "used", "content"]]
+    for volume in group.volumes {
+      let contents = volume.volume?.contents ?? []
+      rows.append([
+        volume.name, ByteSize.text(volume.byteCount), contents.used,
+        volume.volume == nil
+          ? "(not all of it is there, or understood)"
+          : contents.map(\.text).joined(separator: " or "),
+      ])
+    }
+    try showTable(rows, rightAligned: 1..<3)
   }
 
   private func showPartitions(_ partitions: [GuestPartition]) throws(Failure) {
     guard !partitions.isEmpty else { return }
-    var rows = [["", "start", "size", "type", "name", "content"]]
+    var rows = [["", "start", "size", "used", "type", "name", "content"]]
     for partition in partitions {
       let range = partition.range
       rows.append([
         "\(partition.number)", "\(range.lowerBound)",
-        ByteSize.text(range.upperBound - range.lowerBound), partition.type, partition.name ?? "",
+        ByteSize.text(range.upperBound - range.lowerBound), partition.contents.used,
+        partition.type, partition.name ?? "",
         partition.contents.map(\.text).joined(separator: " or "),
       ])
     }
+    try showTable(rows, rightAligned: 0..<4)
+  }
+
+  private func showTable(_ rows: [[String]], rightAligned: Range<Int>) throws(Failure) {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     for row in rows {
       var line = " "
       for (column, cell) in row.enumerated() {
         let padding = String(repeating: " ", count: widths[column] - cell.count)
-        line += " " + (column < 3 ? padding + cell : cell + padding)
+        line += " " + (rightAligned.contains(column) ? padding + cell : cell + padding)
       }
       while line.last == " " { line.removeLast() }
       try Console.result(line)
@@ -95,7 +129,21 @@ struct Listing {
   }
 }
 
+extension [GuestFinding] {
+  /// What is in use of the only file system among them.
+  fileprivate var used: String {
+    guard count == 1, let used = self[0].fileSystem?.usedByteCount else { return "" }
+    return ByteSize.text(used)
+  }
+}
+
 extension GuestFinding {
+  /// `3.20 GiB of 8.00 GiB in use`.
+  fileprivate var usage: String? {
+    guard let fileSystem, let used = fileSystem.usedByteCount else { return nil }
+    return "\(ByteSize.text(used)) of \(ByteSize.text(fileSystem.byteCount)) in use"
+  }
+
   /// `Linux swap "name" 0b5c4c2e-… (not skipped)`.
   fileprivate var text: String {
     var text = kind

@@ -16,6 +16,8 @@ struct ListingReport: Encodable {
     let bytes: [String: UInt64]
     /// Whether everything was read for `bytes`, or only the allocation looked at.
     let exact: Bool
+    /// How many files are left out.
+    let excludedFiles: Int
 
     enum CodingKeys: String, CodingKey {
       case name
@@ -27,6 +29,7 @@ struct ListingReport: Encodable {
       case contents
       case bytes
       case exact
+      case excludedFiles = "skipped_files"
     }
   }
 
@@ -45,18 +48,45 @@ struct ListingReport: Encodable {
     let label: String?
     let uuid: String?
     let note: String?
+    /// Bytes of the file system, and those in use, as far as it tells them.
+    let size: UInt64?
+    let used: UInt64?
     let partitions: [Partition]?
   }
 
+  struct Group: Encodable {
+    struct Volume: Encodable {
+      let name: String
+      let size: UInt64
+      let contents: [Content]?
+    }
+
+    let name: String
+    let uuid: String?
+    let note: String?
+    let volumes: [Volume]
+  }
+
   let volumes: [Volume]
+  let groups: [Group]
   let warnings: [String]
   let missing: [String]
 
   init(
-    _ volumes: [ListedVolume], _ counts: [ByteCounts], exact: Bool, warnings: [String],
+    _ volumes: [ListedVolume], _ groups: [VolumeGroup], _ counts: [ByteCounts], exact: Bool,
+    warnings: [String],
     missing: [String]
   ) {
     self.volumes = zip(volumes, counts).map { Volume($0, $1, exact: exact) }
+    self.groups = groups.map { group in
+      Group(
+        name: group.name, uuid: group.uuid, note: group.note,
+        volumes: group.volumes.map { volume in
+          Group.Volume(
+            name: volume.name, size: volume.byteCount,
+            contents: volume.volume?.contents.map { Content($0) })
+        })
+    }
     self.warnings = warnings
     self.missing = missing
   }
@@ -75,6 +105,7 @@ extension ListingReport.Volume {
     for (kind, count) in counts.holes { bytes[kind.name] = count }
     self.bytes = bytes
     self.exact = exact
+    excludedFiles = volume.excludedCount ?? 0
   }
 }
 
@@ -84,6 +115,8 @@ extension ListingReport.Content {
     label = finding.label
     uuid = finding.uuid
     note = finding.note
+    size = finding.fileSystem?.byteCount
+    used = finding.fileSystem?.usedByteCount
     partitions = finding.partitions.isEmpty ? nil : finding.partitions.map { .init($0) }
   }
 }

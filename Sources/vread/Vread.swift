@@ -82,6 +82,7 @@ struct Vread: Tool {
         hint: "send it into a pipe or a file, or look at the source with --list")
     }
     var options = try reading.options()
+    if list, !reading.common.choosesKinds { options.skip = Set(ReadOptions.skippableKinds) }
     options.names = name
     options.disk = disk
     options.spool = Spool(

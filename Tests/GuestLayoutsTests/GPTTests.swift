@@ -19,7 +19,7 @@ struct GPTTests {
 
   @Test func `a 4096-byte table is found although the image says 512`() {
     let disk = TestDisk.usual(unit: 4096)
-    let layout = DiskLayout(of: MemoryDisk(disk.bytes))
+    let layout = MachineLayout(of: [MemoryDisk(disk.bytes)])
     #expect(layout.swap == [TestDisk.usualSwap])
   }
 
@@ -149,7 +149,7 @@ struct GPTTests {
     let bytes = TestDisk.usual().bytes
     let places = Array(0..<1200) + Array(stride(from: 1200, to: bytes.count, by: 40_961))
     for count in places {
-      let layout = DiskLayout(of: MemoryDisk(Array(bytes[0..<count])))
+      let layout = MachineLayout(of: [MemoryDisk(Array(bytes[0..<count]))])
       #expect(layout.swap.allSatisfy { $0.upperBound <= UInt64(count) })
     }
   }

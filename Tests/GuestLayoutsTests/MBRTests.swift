@@ -138,7 +138,7 @@ struct MBRTests {
     var counts = Array(stride(from: 520, to: bytes.count, by: 65_537))
     for sector in [0, 3072, 4096, 4104] { counts += sector * 512..<sector * 512 + 520 }
     for count in counts {
-      let layout = DiskLayout(of: MemoryDisk(Array(bytes[0..<count])))
+      let layout = MachineLayout(of: [MemoryDisk(Array(bytes[0..<count]))])
       #expect(layout.swap.allSatisfy { $0.upperBound <= UInt64(count) })
     }
   }

@@ -14,7 +14,7 @@ struct TestDisk {
   }
 
   var source: MemoryDisk { MemoryDisk(bytes, sectorSize: UInt32(unit)) }
-  var layout: DiskLayout { DiskLayout(of: source) }
+  var layout: MachineLayout { MachineLayout(of: [source]) }
 
   mutating func set(_ place: Int, _ value: UInt64, _ count: Int) {
     for index in 0..<count {
@@ -181,8 +181,15 @@ struct Noise: RandomNumberGenerator {
   }
 }
 
-extension DiskLayout {
-  /// The swap ranges that may be skipped.
-  var swap: [Range<UInt64>] { skippable[.swap]?.ranges ?? [] }
+extension MachineLayout {
+  /// The swap ranges that may be skipped, of the only disk.
+  var swap: [Range<UInt64>] { skipped(.swap) }
+  /// The ranges of a kind that may be skipped, of the only disk.
+  func skipped(_ kind: HoleKind) -> [Range<UInt64>] {
+    SkipPlan(self, kinds: [kind]).skipped[0][kind]?.ranges ?? []
+  }
+  var table: GuestFinding? { disks[0].table }
+  var contents: [GuestFinding] { disks[0].contents }
   var partitions: [GuestPartition] { table?.partitions ?? [] }
+  var warnings: [String] { disks[0].warnings }
 }

@@ -31,7 +31,7 @@ struct BaselineTests {
       $0.baseline = EvenSegments()
       $0.salvage = true
     }
-    let volume = SourceVolume(opened, number: 0, name: "disk", options, wantsLayout: false)
+    let volume = SourceVolume(opened, number: 0, name: "disk", options)
     let delivery = try Delivery(SourceFeed(volumes: [volume], options))
     #expect(delivery.ranges(.unchanged) == [])
     #expect(delivery.ranges(.bad) == [0..<512])

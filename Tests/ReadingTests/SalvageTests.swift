@@ -38,7 +38,7 @@ struct SalvageTests {
   {
     let opened = OpenedDisk(file: try InputFile(scratch.path), disk: disk, format: "raw")
     let options = ReadOptions { $0.salvage = salvage }
-    let volume = SourceVolume(opened, number: 0, name: "disk", options, wantsLayout: false)
+    let volume = SourceVolume(opened, number: 0, name: "disk", options)
     return SourceFeed(volumes: [volume], options)
   }
 

@@ -38,8 +38,9 @@ struct TidyTests {
     (
       "ToolSupport",
       [
-        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages", "Reading",
-        "Writing", "Repositories", "ArgumentParser", "FoundationEssentials", "Glibc",
+        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages",
+        "GuestLayouts", "Reading", "Writing", "Repositories", "ArgumentParser",
+        "FoundationEssentials", "Glibc",
       ]
     ),
     (

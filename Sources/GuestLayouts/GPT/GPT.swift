@@ -98,10 +98,11 @@ enum GPT: GuestLayout {
         finding.warnings.append("partition \(index + 1) does not lie on the disk")
         continue
       }
-      finding.partitions.append(
-        GuestPartition(
-          number: index + 1, type: typeName(entry.type), name: entry.name,
-          range: entry.first * copy.unit..<(entry.last + 1) * copy.unit))
+      var partition = GuestPartition(
+        number: index + 1, type: typeName(entry.type), name: entry.name,
+        range: entry.first * copy.unit..<(entry.last + 1) * copy.unit)
+      partition.uuid = entry.uuid
+      finding.partitions.append(partition)
     }
     reserve(copy, record, sectorCount, in: &finding)
     return finding

@@ -90,6 +90,7 @@ extension GPTHeader {
 ///         56   72  name          UTF-16LE
 struct GPTEntry {
   var type: [UInt8]
+  var uuid: String?
   var first: UInt64
   var last: UInt64
   var name: String?
@@ -97,7 +98,7 @@ struct GPTEntry {
   init(parsing bytes: Span<UInt8>, at offset: UInt64) throws(FormatError) {
     var cursor = ByteCursor(bytes, of: "GPT entry", at: offset, .little)
     type = try cursor.array(16)
-    try cursor.skip(16)
+    uuid = GuestText.guid(try cursor.array(16))
     first = try cursor.u64()
     last = try cursor.u64()
     try cursor.skip(8)

@@ -18,7 +18,6 @@ enum KnownContents: GuestLayout {
     if let finding = ext(in: area) { found.append(finding) }
     if let finding = fat(in: area) { found.append(finding) }
     if let finding = luks(in: area) { found.append(finding) }
-    if let finding = physicalVolume(in: area) { found.append(finding) }
     if try isZFS(area) { found.append(GuestFinding("ZFS member")) }
     return found
   }
@@ -68,15 +67,6 @@ enum KnownContents: GuestLayout {
       "LUKS\(Int(version[0]) << 8 | Int(version[1]))",
       label: version == [0, 2] ? GuestText.label(area.bytes(48, at: 24)) : nil,
       uuid: GuestText.label(area.bytes(40, at: 168)))
-  }
-
-  /// LVM's label is in one of the first four sectors.
-  private static func physicalVolume(in area: GuestArea) -> GuestFinding? {
-    for base in stride(from: 0, to: 2048, by: 512)
-    where area.holds("LABELONE", at: base) && area.holds("LVM2 001", at: base + 24) {
-      return GuestFinding("LVM2 PV", uuid: GuestText.label(area.bytes(32, at: base + 32)))
-    }
-    return nil
   }
 
   /// ZFS has no magic at a fixed place: the ring of uberblocks in its first label is searched.

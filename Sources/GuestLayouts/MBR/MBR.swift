@@ -30,6 +30,12 @@ enum MBR: GuestLayout {
     for (index, entry) in record.entries.enumerated() where entry.isExtended {
       try chain.follow(entry, number: index + 1, into: &finding)
     }
+    for index in finding.partitions.indices {
+      let number = finding.partitions[index].number
+      finding.partitions[index].uuid = finding.uuid.map {
+        "\($0)-\(number < 16 ? "0" : "")\(String(number, radix: 16))"
+      }
+    }
     return [finding]
   }
 

@@ -1,0 +1,152 @@
+internal import Blocks
+
+/// An LVM2 volume group, as far as its physical volumes are on the disks at hand.
+///
+/// Only groups of linear and striped segments are looked into. Others are read whole: what a
+/// snapshot, a thin pool or a mirror needs of what a file system calls free cannot be told.
+public struct VolumeGroup: Sendable {
+  public let name: String
+  public let uuid: String?
+  /// The logical volumes that users see, in the order of their names.
+  public internal(set) var volumes: [LogicalVolume] = []
+  /// Why nothing of the group is left out.
+  public internal(set) var note: String?
+  /// For the user.
+  public internal(set) var warnings: [String] = []
+  /// The disk of the first of its physical volumes.
+  public let firstDisk: Int
+  /// What belongs to no logical volume.
+  var free: [(disk: Int, range: Range<UInt64>)] = []
+}
+
+/// A logical volume.
+public struct LogicalVolume: Sendable {
+  public let name: String
+  public let byteCount: UInt64
+  /// Its content; nil when a part of it is not there or cannot be understood.
+  public let volume: GuestVolume?
+}
+
+/// What the text of a group says, checked and in bytes.
+struct GroupDescription {
+  struct Physical {
+    let uuid: String
+    /// Where its first extent lies, in bytes.
+    let start: UInt64
+    let extentCount: UInt64
+  }
+
+  struct Stripe {
+    let physical: String
+    let extent: UInt64
+  }
+
+  struct Segment {
+    let start: UInt64
+    let extentCount: UInt64
+    let stripes: [Stripe]
+    let stripeByteCount: UInt64
+  }
+
+  struct Logical {
+    let name: String
+    let isVisible: Bool
+    let segments: [Segment]
+    var extentCount: UInt64 { segments.last.map { $0.start + $0.extentCount } ?? 0 }
+  }
+
+  var name: String
+  var uuid: String?
+  var extentByteCount: UInt64 = 0
+  var physicals: [String: Physical] = [:]
+  var logicals: [Logical] = []
+
+  /// No extent, start or count may be larger: 2^40, so that sums never overflow.
+  static let countLimit: Int64 = 1 << 40
+  /// The largest extent, in sectors: 16 GiB.
+  static let extentSectorLimit: Int64 = 1 << 25
+
+  /// - Throws: `LVMText.Problem` when the text is damaged or describes what is not understood.
+  init(_ text: String) throws {
+    let root = try LVMText.parse(text)
+    guard
+      let (name, group) = root.section?.first(where: { $0.value["extent_size"] != nil }),
+      let sectors = group["extent_size"]?.number, sectors > 0,
+      sectors <= GroupDescription.extentSectorLimit
+    else { throw LVMText.Problem(description: "LVM2 metadata: there is no volume group in it") }
+    self.name = GuestText.label(Array(name.utf8)) ?? "?"
+    uuid = group["id"]?.text
+    extentByteCount = UInt64(sectors) * 512
+    for (name, value) in group["physical_volumes"]?.section ?? [:] {
+      guard let id = value["id"]?.text else { throw refusal("\(name) has no id") }
+      physicals[name] = Physical(
+        uuid: id.filter { $0 != "-" }, start: try count(value["pe_start"], "pe_start") * 512,
+        extentCount: try count(value["pe_count"], "pe_count"))
+    }
+    for (name, value) in group["logical_volumes"]?.section ?? [:] {
+      logicals.append(try logical(name, value))
+    }
+    logicals.sort { $0.name < $1.name }
+  }
+
+  private func refusal(_ text: String) -> LVMText.Problem { LVMText.Problem(description: text) }
+
+  private func count(_ value: LVMText.Value?, _ name: String) throws -> UInt64 {
+    guard let number = value?.number, (0...GroupDescription.countLimit).contains(number) else {
+      throw refusal("\(name) is missing or absurd")
+    }
+    return UInt64(number)
+  }
+
+  private func logical(_ name: String, _ value: LVMText.Value) throws -> Logical {
+    let status = (value["status"]?.list ?? []).compactMap(\.text)
+    let segmentCount = try count(value["segment_count"], "segment_count")
+    guard segmentCount <= UInt64(value.section?.count ?? 0) else {
+      throw refusal("\(name): segments are missing")
+    }
+    var segments: [Segment] = []
+    var end: UInt64 = 0
+    for index in 0..<segmentCount {
+      guard let part = value["segment\(index + 1)"] else {
+        throw refusal("\(name): segment \(index + 1) is missing")
+      }
+      let type = part["type"]?.text ?? ""
+      guard type == "striped" || type == "linear" else {
+        throw refusal("\(name) is of the type '\(type)'")
+      }
+      let segment = try self.segment(part, name)
+      guard segment.start == end else { throw refusal("\(name): its segments have gaps") }
+      end += segment.extentCount
+      segments.append(segment)
+    }
+    return Logical(
+      name: GuestText.label(Array(name.utf8)) ?? "?", isVisible: status.contains("VISIBLE"),
+      segments: segments)
+  }
+
+  private func segment(_ part: LVMText.Value, _ name: String) throws -> Segment {
+    let stripeCount = try count(part["stripe_count"], "stripe_count")
+    let list = part["stripes"]?.list ?? []
+    guard stripeCount > 0, list.count == stripeCount * 2 else {
+      throw refusal("\(name): the number of stripes is wrong")
+    }
+    let extents = try count(part["extent_count"], "extent_count")
+    let sectors = stripeCount > 1 ? try count(part["stripe_size"], "stripe_size") : 1
+    guard extents % stripeCount == 0, sectors > 0,
+      stripeCount == 1 || extentByteCount % (sectors * 512) == 0
+    else { throw refusal("\(name): its stripes do not fit its extents") }
+    let stripes = try stride(from: 0, to: list.count, by: 2).map { index in
+      guard let physical = list[index].text, let known = physicals[physical] else {
+        throw refusal("\(name) lies on something that is no physical volume")
+      }
+      let extent = try count(list[index + 1], "stripe")
+      guard extent + extents / stripeCount <= known.extentCount else {
+        throw refusal("\(name) reaches beyond its physical volume")
+      }
+      return Stripe(physical: physical, extent: extent)
+    }
+    return Segment(
+      start: try count(part["start_extent"], "start_extent"), extentCount: extents,
+      stripes: stripes, stripeByteCount: sectors * 512)
+  }
+}

@@ -1,0 +1,98 @@
+/// Which of a guest's files are left out.
+public struct Exclusions: Sendable {
+  /// A named set of patterns.
+  public struct NamedSet: Sendable {
+    public let name: String
+    public let patterns: [String]
+  }
+
+  /// The sets that can be asked for by name.
+  public static let sets: [NamedSet] = [
+    NamedSet(
+      name: "temp",
+      patterns: [
+        "/tmp/**", "/var/tmp/**", "/Windows/Temp/**", "/Users/*/AppData/Local/Temp/**",
+      ]),
+    NamedSet(
+      name: "cache",
+      patterns: [
+        "/var/cache/apt/archives/*.deb", "/var/cache/dnf/**", "/var/cache/yum/**",
+        "/var/cache/zypp/packages/**", "/var/cache/pacman/pkg/**", "/home/*/.cache/**",
+        "/root/.cache/**", "/Windows/SoftwareDistribution/Download/**",
+        "/Users/*/AppData/Local/Microsoft/Windows/INetCache/**",
+      ]),
+    NamedSet(
+      name: "trash",
+      patterns: [
+        "/$Recycle.Bin/**", "/home/*/.local/share/Trash/**", "/root/.local/share/Trash/**",
+        "/.Trash-*/**", "/.Trash/**",
+      ]),
+  ]
+
+  public private(set) var patterns: [PathPattern] = []
+
+  public init() {}
+
+  public var isEmpty: Bool { patterns.isEmpty }
+
+  /// The most patterns.
+  public static let patternLimit = 1000
+
+  /// - Throws: `PathPattern.Problem` for what is no pattern, or one too many.
+  public mutating func add(_ pattern: String) throws(PathPattern.Problem) {
+    guard patterns.count < Exclusions.patternLimit else {
+      throw PathPattern.Problem(description: "more than \(Exclusions.patternLimit) patterns")
+    }
+    patterns.append(try PathPattern(pattern))
+  }
+
+  /// How far the patterns have matched the names of a path.
+  struct Progress {
+    /// A pattern and the component of it that comes next.
+    private struct State: Hashable {
+      let pattern: Int
+      let component: Int
+    }
+
+    private var states: Set<State> = []
+    private let patterns: [PathPattern]
+    /// Whether a pattern has matched the path, or a folder of it.
+    private(set) var isExcluded = false
+    /// Whether something further down may match.
+    var isOpen: Bool { isExcluded || !states.isEmpty }
+
+    init(_ exclusions: Exclusions) {
+      patterns = exclusions.patterns
+      for index in patterns.indices { add(State(pattern: index, component: 0)) }
+    }
+
+    private mutating func add(_ state: State) {
+      let components = patterns[state.pattern].components
+      guard state.component < components.count else {
+        isExcluded = true
+        return
+      }
+      states.insert(state)
+      if components[state.component] == .deep {
+        add(State(pattern: state.pattern, component: state.component + 1))
+      }
+    }
+
+    /// The progress one name further down.
+    func into(_ name: NameText, _ rule: NameRule) -> Progress {
+      guard !isExcluded else { return self }
+      var next = self
+      next.states = []
+      for state in states {
+        switch patterns[state.pattern].components[state.component] {
+        case .deep: next.add(state)
+        case .name(let pattern):
+          if pattern.matches(name, rule) {
+            next.add(State(pattern: state.pattern, component: state.component + 1))
+          }
+        }
+      }
+      return next
+    }
+  }
+}

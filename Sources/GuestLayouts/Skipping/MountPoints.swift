@@ -1,0 +1,109 @@
+internal import Blocks
+internal import Bytes
+
+/// A line of /etc/fstab that counts here, as fstab(5) has it.
+struct MountLine: Equatable {
+  let device: String
+  let folder: String
+  let type: String
+
+  /// The lines of a file.
+  static func all(_ bytes: [UInt8]) -> [MountLine] {
+    String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).compactMap { line in
+      let words = line.split(whereSeparator: \.isWhitespace).map { unescaped(String($0)) }
+      guard words.count >= 3, !words[0].hasPrefix("#") else { return nil }
+      return MountLine(device: words[0], folder: words[1], type: words[2])
+    }
+  }
+
+  /// Octal escapes stand for blanks.
+  private static func unescaped(_ word: String) -> String {
+    let bytes = Array(word.utf8)
+    var result: [UInt8] = []
+    var position = 0
+    while position < bytes.count {
+      if bytes[position] == UInt8(ascii: "\\"), position + 3 < bytes.count,
+        let value = UInt8(
+          String(decoding: bytes[position + 1...position + 3], as: UTF8.self), radix: 8)
+      {
+        result.append(value)
+        position += 4
+      } else {
+        result.append(bytes[position])
+        position += 1
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+}
+
+/// Where guests mount their file systems, as the fstab of their roots tells.
+struct MountPoints {
+  /// For the index of a volume the names of the folder; a volume that is not there is its own root.
+  private(set) var folders: [Int: [[UInt8]]] = [:]
+  /// For the index of a volume the swap files in it that an fstab names, as paths in the guest.
+  private(set) var swapFiles: [[[UInt8]]] = []
+
+  /// The most bytes of an fstab.
+  static let byteLimit: UInt64 = 1 << 20
+
+  /// - Parameter volumes: With the trees of their files, where they have one.
+  init(_ volumes: [GuestVolume], _ trees: [(any FileTree)?]) {
+    for index in volumes.indices {
+      guard let tree = trees[index], let lines = MountPoints.fstab(tree) else { continue }
+      folders[index] = folders[index] ?? []
+      for line in lines {
+        let names = line.folder.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) }
+        if line.type == "swap", line.device.hasPrefix("/"), !line.device.hasPrefix("/dev/") {
+          swapFiles.append(line.device.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) })
+        } else if line.folder.hasPrefix("/"), !names.isEmpty,
+          let target = volumes.firstIndex(where: { $0.isCalled(line.device) }), target != index
+        {
+          folders[target] = folders[target] ?? names
+        }
+      }
+    }
+  }
+
+  /// What fstab of a root says; nil when there is none that can be read: then nothing is known.
+  private static func fstab(_ tree: any FileTree) -> [MountLine]? {
+    do {
+      guard let file = try tree.find([Array("etc".utf8), Array("fstab".utf8)]),
+        file.kind == .regular, file.size <= byteLimit,
+        let bytes = try tree.content(of: file).bytes(Int(file.size), at: 0)
+      else { return nil }
+      return MountLine.all(bytes)
+    } catch {
+      return nil
+    }
+  }
+}
+
+extension GuestVolume {
+  /// Whether an fstab means this volume by the name of a device.
+  func isCalled(_ device: String) -> Bool {
+    guard let equals = device.firstIndex(of: "=") else {
+      return devicePaths.contains(device)
+    }
+    let value = device[device.index(after: equals)...].filter { $0 != "\"" }
+    return switch device[..<equals] {
+    case "UUID": finding?.uuid?.lowercased() == value.lowercased()
+    case "LABEL": finding?.label == value
+    case "PARTUUID": partition?.uuid?.lowercased() == value.lowercased()
+    case "PARTLABEL": partition?.name == value
+    default: false
+    }
+  }
+
+  /// The paths that stand for a logical volume; those of partitions depend on the machine.
+  private var devicePaths: [String] {
+    guard let logicalName else { return [] }
+    func escaped(_ text: String) -> String {
+      text.split(separator: "-", omittingEmptySubsequences: false).joined(separator: "--")
+    }
+    return [
+      "/dev/\(logicalName.group)/\(logicalName.volume)",
+      "/dev/mapper/\(escaped(logicalName.group))-\(escaped(logicalName.volume))",
+    ]
+  }
+}

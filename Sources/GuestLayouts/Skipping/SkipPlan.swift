@@ -1,0 +1,169 @@
+public import Blocks
+
+/// What of the disks of a machine is left out.
+public struct SkipPlan: Sendable {
+  /// For each disk the ranges of each kind, in bytes of the disk.
+  public private(set) var skipped: [[HoleKind: ExtentSet]]
+  /// The files of which the content is left out.
+  public private(set) var files: [SkippedFile] = []
+  /// For each disk what the user should know: why something is read after all.
+  public private(set) var warnings: [[String]]
+
+  private var gathered: GatheredRanges
+  private let kinds: Set<HoleKind>
+  private let exclusions: Exclusions
+
+  /// Finds out what can be left out.
+  ///
+  /// - Parameters:
+  ///   - layout: What the disks hold.
+  ///   - kinds: The kinds of holes that are wanted; zeros are found elsewhere.
+  ///   - exclusions: Which files are left out, when `excluded` is among the kinds.
+  public init(
+    _ layout: MachineLayout, kinds: Set<HoleKind>, exclusions: Exclusions = Exclusions()
+  ) {
+    self.kinds = kinds
+    self.exclusions = kinds.contains(.excluded) ? exclusions : Exclusions()
+    skipped = []
+    warnings = layout.disks.map { _ in [] }
+    gathered = GatheredRanges(diskCount: layout.disks.count)
+
+    let volumes = layout.volumes.filter { $0.placement.byteCount > 0 && $0.finding != nil }
+    let trees = volumes.map { tree(of: $0) }
+    let points = MountPoints(volumes, trees)
+    for (index, volume) in volumes.enumerated() {
+      for (kind, extents) in volume.finding?.skippable ?? [:] where kinds.contains(kind) {
+        gathered.add(extents, kind, of: volume)
+      }
+      plan(volume, trees[index], index, points)
+    }
+    if kinds.contains(.free) {
+      for group in layout.groups {
+        for part in group.free { gathered.add(part.range, .free, disk: part.disk) }
+      }
+    }
+    skipped = gathered.sets()
+  }
+
+  /// The files of a volume, when they are wanted and their places can be trusted.
+  private mutating func tree(of volume: GuestVolume) -> (any FileTree)? {
+    guard let fileSystem = volume.finding?.fileSystem,
+      kinds.contains(.swap) || !exclusions.isEmpty
+    else { return nil }
+    if let doubt = fileSystem.fileDoubt {
+      // Swap files are seldom; who names files wants to know.
+      if !exclusions.isEmpty { warn("no file is left out: \(doubt)", volume) }
+      return nil
+    }
+    do {
+      let tree = try fileSystem.files()
+      if tree == nil, !exclusions.isEmpty {
+        warn("no file is left out: files of \(name(of: volume)) are not read", volume)
+      }
+      return tree
+    } catch {
+      warn("no file is left out: \(error)", volume)
+      return nil
+    }
+  }
+
+  private func name(of volume: GuestVolume) -> String { volume.finding?.kind ?? "it" }
+
+  private mutating func warn(_ text: String, _ volume: GuestVolume) {
+    warnings[volume.placement.run(at: 0).place.disk].append("\(volume.title): \(text)")
+  }
+
+  /// Adds the free space of a file system, and the files in it that are left out.
+  private mutating func plan(
+    _ volume: GuestVolume, _ tree: (any FileTree)?, _ index: Int, _ points: MountPoints
+  ) {
+    guard let fileSystem = volume.finding?.fileSystem, kinds.contains(.free) || tree != nil
+    else { return }
+    let free: ExtentSet
+    do {
+      // Where free space is in doubt, so is everything else.
+      free = try fileSystem.freeSpace().extents
+      if kinds.contains(.free) { gathered.add(free, .free, of: volume) }
+    } catch {
+      return warn("\(name(of: volume)) is read whole: \(error)", volume)
+    }
+    guard let tree else { return }
+    do {
+      let mountPoint = points.folders[index] ?? []
+      let claims = try claims(of: tree, mountPoint, points)
+      try claims.check(against: free)
+      for text in claims.warnings { warn(text, volume) }
+      for claim in claims.claims { take(claim, volume, mountPoint) }
+    } catch {
+      warn("no file is left out: \(error)", volume)
+    }
+  }
+
+  private func claims(
+    of tree: any FileTree, _ mountPoint: [[UInt8]], _ points: MountPoints
+  ) throws -> FileClaims {
+    var claims = FileClaims(tree)
+    if kinds.contains(.swap) {
+      let own = points.swapFiles.filter { $0.starts(with: mountPoint) }
+      try claims.takeSwapFiles(named: own.map { Array($0.dropFirst(mountPoint.count)) })
+    }
+    guard !exclusions.isEmpty else { return claims }
+    let swap = Set(claims.claims.map(\.path))
+    var walk = ExclusionWalk(tree)
+    try walk.run(exclusions, mountPoint: mountPoint) { path, file in
+      if !swap.contains(path) { try claims.take(file, path, .excluded) }
+    }
+    return claims
+  }
+
+  private mutating func take(
+    _ claim: FileClaims.Claim, _ volume: GuestVolume, _ mountPoint: [[UInt8]]
+  ) {
+    let folder = mountPoint.flatMap { [UInt8(ascii: "/")] + $0 }
+    var file = SkippedFile(path: GuestText.path(folder + claim.path), kind: claim.kind, places: [])
+    for range in claim.ranges {
+      volume.placement.forEachPlace(of: range) { disk, range in
+        file.places.append((disk, range))
+        gathered.add(range, claim.kind, disk: disk)
+      }
+    }
+    files.append(file)
+  }
+}
+
+/// Ranges on their way into sets, in bounded memory.
+private struct GatheredRanges {
+  private var ranges: [[HoleKind: [Range<UInt64>]]]
+  private var count = 0
+  /// Smaller ones hold no whole grain.
+  private var leastByteCount: UInt64 = 4096
+
+  init(diskCount: Int) { ranges = Array(repeating: [:], count: diskCount) }
+
+  mutating func add(_ extents: ExtentSet, _ kind: HoleKind, of volume: GuestVolume) {
+    for range in extents.ranges {
+      volume.placement.forEachPlace(of: range) { add($1, kind, disk: $0) }
+    }
+  }
+
+  mutating func add(_ range: Range<UInt64>, _ kind: HoleKind, disk: Int) {
+    guard range.upperBound - range.lowerBound >= leastByteCount else { return }
+    ranges[disk][kind, default: []].append(range)
+    count += 1
+    while count > FreeSpace.rangeLimit { thin() }
+  }
+
+  /// Gives up the smallest ranges: what is read in vain costs space only.
+  private mutating func thin() {
+    leastByteCount *= 2
+    let least = leastByteCount
+    for disk in ranges.indices {
+      for kind in Array(ranges[disk].keys) {
+        ranges[disk][kind]?.removeAll { $0.upperBound - $0.lowerBound < least }
+      }
+    }
+    count = ranges.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.count } }
+  }
+
+  func sets() -> [[HoleKind: ExtentSet]] { ranges.map { $0.mapValues { ExtentSet($0) } } }
+}

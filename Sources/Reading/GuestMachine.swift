@@ -1,0 +1,90 @@
+internal import Blocks
+public import GuestLayouts
+
+/// The disks of one machine as their guest sees them, and what is left out of them for it.
+struct GuestMachine {
+  let layout: MachineLayout
+  /// One for each disk.
+  let disks: [GuestDisk]
+
+  /// Looks at the disks of a machine; nil when nobody wants to know.
+  ///
+  /// - Parameters:
+  ///   - sources: The disks.
+  ///   - options: What is to be left out.
+  ///   - wantsLayout: Whether to look even if nothing is left out for it.
+  init?(of sources: [any BlockSource], _ options: ReadOptions, wantsLayout: Bool) {
+    var kinds = ReadOptions.skippableKinds.filter { $0 != .zero && options.skip.contains($0) }
+    if !options.exclusions.isEmpty { kinds.append(.excluded) }
+    guard wantsLayout || !kinds.isEmpty else { return nil }
+    let layout = MachineLayout(of: sources)
+    let plan = SkipPlan(layout, kinds: Set(kinds), exclusions: options.exclusions)
+    self.layout = layout
+    disks = layout.disks.enumerated().map { index, disk in
+      GuestDisk(
+        layout: disk, kinds: kinds, skipped: plan.skipped[index],
+        files: SkippedFileList(plan.files, disk: index),
+        warnings: disk.warnings + plan.warnings[index])
+    }
+  }
+}
+
+/// What a guest put on one disk.
+public struct GuestDisk: Sendable {
+  public let layout: DiskLayout
+  /// The kinds that were looked for.
+  let kinds: [HoleKind]
+  /// What is left out, by kind, in bytes of the disk.
+  let skipped: [HoleKind: ExtentSet]
+  /// The files of which the content is left out.
+  public let files: SkippedFileList
+  /// Damage, and why something is read after all.
+  public let warnings: [String]
+}
+
+/// The files of which the content is left out of one disk: a small file that travels with it.
+///
+/// Each line is `KIND START LENGTH PATH`: a range of the disk in bytes, and the file that it belongs
+/// to. docs/stream-format.md describes it.
+public struct SkippedFileList: Sendable {
+  /// How many files there are, those included that are not in the text.
+  public private(set) var count = 0
+  private var parts: [[UInt8]] = []
+
+  /// The most parts; what is beyond is counted only.
+  private static let partLimit = 4
+
+  init(_ files: [SkippedFile], disk: Int) {
+    var unnamed = 0
+    for file in files {
+      let places = file.places.filter { $0.disk == disk }
+      guard !places.isEmpty else { continue }
+      count += 1
+      let text = places.map { place in
+        let range = place.range
+        return "\(file.kind.name) \(range.lowerBound) "
+          + "\(range.upperBound - range.lowerBound) \(file.path)\n"
+      }.joined()
+      if !append(Array(text.utf8)) { unnamed += 1 }
+    }
+    if unnamed > 0 { parts.append(Array("# \(unnamed) more files\n".utf8)) }
+  }
+
+  private mutating func append(_ text: [UInt8]) -> Bool {
+    guard text.count <= Attachment.byteLimit else { return false }
+    if let last = parts.last, last.count + text.count <= Attachment.byteLimit {
+      parts[parts.count - 1] += text
+      return true
+    }
+    guard parts.count < SkippedFileList.partLimit else { return false }
+    parts.append(text)
+    return true
+  }
+
+  /// The list as files of a stream: `DISK.skipped`, `DISK.skipped.2`.
+  func attachments(_ disk: String) -> [Attachment] {
+    parts.enumerated().map { index, bytes in
+      Attachment(name: "\(disk).skipped" + (index == 0 ? "" : ".\(index + 1)"), bytes: bytes)
+    }
+  }
+}
