@@ -32,6 +32,9 @@ public struct ReadOptions: Sendable {
 
   public init() {}
 
+  /// Whether something is left out although it is there.
+  public var leavesOut: Bool { skip != [.zero] || !exclusions.isEmpty }
+
   /// The kinds of holes that reading can make on purpose, besides the files of `exclusions`.
   public static let skippableKinds: [HoleKind] = [.zero, .free, .swap]
   /// The format of an appliance, which holds several disks.

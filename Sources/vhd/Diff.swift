@@ -56,9 +56,10 @@ struct Diff: Tool {
     _ = try FileEnding.format(of: output, asked: .vhd)
     let destination = try ImageOutput(output, force: force, ImagePlan(.vhd))
     var options = try reading.options()
-    guard !options.salvage, options.skip == [.zero] else {
+    guard !options.salvage, !options.leavesOut else {
       throw Failure(
-        .usage, "--skip and --salvage: what is left out would be taken as changed to zeros")
+        .usage,
+        "--skip, --exclude and --salvage: what is left out would be taken as changed to zeros")
     }
     let disk = try OnlyDisk(new, options)
     options.format = VHDImage.name

@@ -23,8 +23,13 @@ struct LVMTextTests {
     contents = "Text Format Volume Group"
     """
 
+  private func describe(_ text: String) throws -> GroupDescription {
+    var name = ""
+    return try GroupDescription(text, name: &name)
+  }
+
   @Test func `a group is read`() throws {
-    let group = try GroupDescription(LVMTextTests.group)
+    let group = try describe(LVMTextTests.group)
     #expect(group.name == "vg0")
     #expect(group.extentByteCount == 4 << 20)
     #expect(group.physicals["pv1"]?.uuid == "PV1")
@@ -51,7 +56,7 @@ struct LVMTextTests {
   func `what is not understood is refused`(old: String, new: String) throws {
     let text = LVMTextTests.group.split(separator: old, maxSplits: 1).joined(separator: new)
     #expect(text != LVMTextTests.group)
-    #expect(throws: LVMText.Problem.self) { try GroupDescription(text) }
+    #expect(throws: LVMText.Problem.self) { try describe(text) }
   }
 
   @Test func `no cut text is taken for a whole one`() throws {
@@ -59,7 +64,7 @@ struct LVMTextTests {
     let end = LVMTextTests.group.utf8.count - "contents = \"Text Format Volume Group\"".utf8.count
     for count in 0..<end - 2 {
       let text = String(decoding: bytes[0..<count], as: UTF8.self)
-      #expect(throws: LVMText.Problem.self, "\(count)") { try GroupDescription(text) }
+      #expect(throws: LVMText.Problem.self, "\(count)") { try describe(text) }
     }
   }
 

@@ -78,7 +78,7 @@ done
 echo help | completes vrestore h
 echo web01.base | completes vrestore restore -o we
 echo --target-is-zero | completes vrestore -r REPO --ta
-printf '%s\n' zero swap none | completes vstore put --skip ''
+printf '%s\n' zero free swap none | completes vstore put --skip ''
 printf '%s\n' ova qcow2 qed raw vdi vhd vhdx vmdk | completes vread --format ''
 printf '%s\n' aligned fixed rolling | completes vchunk --mode ''
 printf '%s\n' fixed dynamic | completes vhd create --type ''

@@ -14,9 +14,18 @@ fails 64 vread disk.raw disk.img --name a --name a
 fails 64 vread disk.raw --name a/b
 works vread disk.raw disk.img --name a --name b
 
-fails 64 vread --skip free disk.raw
-says '--skip free is not there yet' 'hint: zero, swap and none can be given'
 fails 64 vread --skip excluded disk.raw
+says "'excluded' is not known" 'hint: files are left out with --exclude'
+fails 64 vread --exclude '/a[b' disk.raw
+says "--exclude: '/a[b': a ] is missing"
+fails 64 vread --exclude / disk.raw
+says 'names no file'
+fails 64 vread --exclude-set nonsense disk.raw
+says 'sets: temp, cache, trash'
+fails 2 vread --exclude-from nothing disk.raw
+printf '# what is left out\n/tmp/[x\n' >patterns
+fails 64 vread --exclude-from patterns disk.raw
+says "patterns: '/tmp/[x': a ] is missing"
 fails 64 vread --skip zero,nonsense disk.raw
 fails 64 vread --skip '' disk.raw
 fails 64 vread --format tape disk.raw
@@ -47,5 +56,5 @@ says 'is the output as well'
 is "$(digest disk.raw)" "$before"
 
 # Errors as JSON, usage errors included.
-fails 64 vread --json --skip free disk.raw
+fails 64 vread --json --skip nonsense disk.raw
 python3 -c 'import json; e = json.load(open("stderr")); assert e["status"] == 64 and e["hint"], e'

@@ -66,15 +66,17 @@ struct GroupDescription {
   /// The largest extent, in sectors: 16 GiB.
   static let extentSectorLimit: Int64 = 1 << 25
 
+  /// - Parameter name: Told as soon as it is known, for messages.
   /// - Throws: `LVMText.Problem` when the text is damaged or describes what is not understood.
-  init(_ text: String) throws {
+  init(_ text: String, name told: inout String) throws {
     let root = try LVMText.parse(text)
     guard
-      let (name, group) = root.section?.first(where: { $0.value["extent_size"] != nil }),
+      let (key, group) = root.section?.first(where: { $0.value["extent_size"] != nil }),
       let sectors = group["extent_size"]?.number, sectors > 0,
       sectors <= GroupDescription.extentSectorLimit
     else { throw LVMText.Problem(description: "LVM2 metadata: there is no volume group in it") }
-    self.name = GuestText.label(Array(name.utf8)) ?? "?"
+    name = GuestText.label(Array(key.utf8)) ?? "?"
+    told = name
     uuid = group["id"]?.text
     extentByteCount = UInt64(sectors) * 512
     for (name, value) in group["physical_volumes"]?.section ?? [:] {

@@ -47,10 +47,11 @@ enum VolumeGroups {
     _ text: String, _ members: [String: [Member]], _ owner: Member, _ sources: [any BlockSource]
   ) -> VolumeGroup {
     let description: GroupDescription
+    var name = "?"
     do {
-      description = try GroupDescription(text)
+      description = try GroupDescription(text, name: &name)
     } catch {
-      var group = VolumeGroup(name: "?", uuid: nil, firstDisk: owner.disk)
+      var group = VolumeGroup(name: name, uuid: nil, firstDisk: owner.disk)
       group.refuse("\(error)")
       return group
     }

@@ -198,9 +198,10 @@ struct DiskStream {
 
   private func flowing(_ vmdk: VMDKStream, _ doubt: String?) -> [StreamSource.Arrival] {
     var arrivals: [StreamSource.Arrival] = doubt.map { [.warning("\(name): \($0)")] } ?? []
-    if options.skip.contains(.swap) {
+    if options.leavesOut {
       arrivals.append(
-        .warning("\(name): swap areas are not looked for in a disk that is read as it arrives"))
+        .warning(
+          "\(name): all of it is read: what a guest put on a disk is not looked at as it arrives"))
     }
     arrivals.append(.streamed(StreamedDisk(vmdk, name: name, path: path)))
     return arrivals
