@@ -7,7 +7,7 @@ public struct MachineLayout: Sendable {
   /// The volume groups whose physical volumes are on the disks.
   public private(set) var groups: [VolumeGroup] = []
   /// All places for file systems and swap: disks, partitions, logical volumes.
-  public private(set) var volumes: [GuestVolume]
+  public internal(set) var volumes: [GuestVolume]
 
   /// Looks at the disks of a machine; damage becomes warnings of the disk that it is on.
   public init(of sources: [any BlockSource]) {

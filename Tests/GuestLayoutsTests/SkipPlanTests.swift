@@ -1,0 +1,143 @@
+import Blocks
+import Testing
+
+@testable import GuestLayouts
+
+struct SkipPlanTests {
+  private let size: UInt64 = 1 << 30
+
+  private func plan(
+    _ systems: [FakeFileSystem], _ kinds: Set<HoleKind>, _ patterns: [String] = []
+  ) throws -> SkipPlan {
+    var exclusions = Exclusions()
+    for pattern in patterns { try exclusions.add(pattern) }
+    return SkipPlan(.fake(systems), kinds: kinds, exclusions: exclusions)
+  }
+
+  private func swapArea(_ byteCount: Int) -> [UInt8] {
+    var disk = TestDisk(byteCount)
+    disk.swap(at: 0, byteCount)
+    return disk.bytes
+  }
+
+  @Test func `free space lies where its file system does`() throws {
+    let systems = [FakeFileSystem(size), FakeFileSystem(size)]
+    systems[1].free = .success([8192..<16384])
+    let plan = try plan(systems, [.free])
+    #expect(plan.skipped[0][.free]?.ranges == [size + 8192..<size + 16384])
+    #expect(plan.warnings[0] == [])
+  }
+
+  @Test func `a doubt is told, and nothing is left out`() throws {
+    let system = FakeFileSystem(size)
+    system.free = .failure(GuestDoubt("its journal is dirty"))
+    system.add("/tmp/a", [8192..<16384])
+    let plan = try plan([system], [.free, .excluded], ["/tmp/**"])
+    #expect(plan.skipped == [[:]])
+    #expect(plan.warnings == [["partition 1: fake is read whole: its journal is dirty"]])
+  }
+
+  @Test func `excluded files give up what is theirs alone`() throws {
+    let system = FakeFileSystem(size)
+    system.add("/var/cache/a/big", [65536..<131072, 262144..<266240])
+    system.add("/var/cache/linked", [524288..<528384], links: 2)
+    system.add("/var/cache/shared", [532480..<536576], doubt: GuestDoubt("it is shared"))
+    system.add("/var/lib/kept", [540672..<544768])
+    let plan = try plan([system], [.excluded], ["/var/cache/**"])
+    #expect(plan.skipped[0][.excluded]?.ranges == [65536..<131072, 262144..<266240])
+    #expect(plan.files.map(\.path) == ["/var/cache/a/big"])
+    #expect(
+      plan.warnings[0] == [
+        "partition 1: /var/cache/linked is not left out: it has other names too",
+        "partition 1: /var/cache/shared is not left out: it is shared",
+      ])
+  }
+
+  @Test(arguments: ["its places are in doubt", nil])
+  func `files in doubt are left in`(doubt: String?) throws {
+    let system = FakeFileSystem(size)
+    system.fileDoubt = doubt
+    system.free = .success([1 << 20..<2 << 20])
+    system.add("/tmp/a", [8192..<16384])
+    // One that lies in free space contradicts it.
+    if doubt == nil { system.add("/tmp/b", [(1 << 20) + 4096..<(1 << 20) + 8192]) }
+    let plan = try plan([system], [.free, .excluded], ["/tmp/**"])
+    #expect(plan.skipped[0][.excluded] == nil)
+    #expect(plan.skipped[0][.free]?.byteCount == 1 << 20)
+    #expect(plan.warnings[0].count == 1)
+  }
+
+  @Test func `two files that claim the same bytes are left in, and all others`() throws {
+    let system = FakeFileSystem(size)
+    system.add("/tmp/a", [8192..<16384])
+    system.add("/tmp/b", [12288..<20480])
+    system.add("/tmp/c", [65536..<69632])
+    let plan = try plan([system], [.excluded], ["/tmp/**"])
+    #expect(plan.skipped == [[:]])
+    #expect(plan.warnings[0].first?.contains("two files claim") == true)
+  }
+
+  @Test func `a folder that is in two places ends the walk`() throws {
+    let system = FakeFileSystem(size)
+    system.add("/tmp/d/a", [8192..<16384])
+    let folder = system.nodes[2]!.entries[0].1
+    system.nodes[system.nodes[folder]!.entries[0].1]!.entries.append(("loop", folder))
+    let plan = try plan([system], [.excluded], ["/tmp/**"])
+    #expect(plan.skipped == [[:]])
+    #expect(plan.warnings[0].first?.contains("in two places") == true)
+  }
+
+  @Test func `swap files keep their first page, and others of that name everything`() throws {
+    let system = FakeFileSystem(size)
+    system.add("/swapfile", [1 << 20..<2 << 20, 4 << 20..<5 << 20], content: swapArea(2 << 20))
+    system.add("/swap.img", [8 << 20..<9 << 20], content: [UInt8](repeating: 7, count: 1 << 20))
+    let plan = try plan([system], [.swap])
+    let expected: [Range<UInt64>] = [(1 << 20) + 65536..<2 << 20, 4 << 20..<5 << 20]
+    #expect(plan.skipped[0][.swap]?.ranges == expected)
+    #expect(plan.files.map(\.path) == ["/swapfile"])
+  }
+
+  @Test func `swap files that fstab names are found where they are mounted`() throws {
+    let root = FakeFileSystem(size)
+    let other = FakeFileSystem(size)
+    let table =
+      "# swap\nUUID=0000-1 /srv\\040data ext4 defaults 0 2\n/srv\\040data/my.swap none swap sw 0 0\n"
+    root.add("/etc/fstab", content: Array(table.utf8))
+    other.add("/my.swap", [1 << 20..<2 << 20], content: swapArea(1 << 20))
+    let plan = try plan([root, other], [.swap])
+    #expect(plan.skipped[0][.swap]?.ranges == [size + (1 << 20) + 65536..<size + (2 << 20)])
+    #expect(plan.files.map(\.path) == ["/srv data/my.swap"])
+  }
+
+  @Test(arguments: [
+    ("UUID=0000-1", true), ("LABEL=fs1", true), ("LABEL=\"fs1\"", true), ("/dev/sda2", false),
+    ("PARTUUID=1", false),
+  ])
+  func `patterns count from the guest's root`(device: String, isKnown: Bool) throws {
+    let root = FakeFileSystem(size)
+    let other = FakeFileSystem(size)
+    root.add("/etc/fstab", content: Array("\(device) /var ext4 defaults 0 2\n".utf8))
+    other.add("/cache/a", [8192..<16384])
+    #expect(
+      try plan([root, other], [.excluded], ["/var/cache/**"]).files.map(\.path)
+        == (isKnown ? ["/var/cache/a"] : []))
+    #expect(
+      try plan([root, other], [.excluded], ["/cache/**"]).files.map(\.path)
+        == (isKnown ? [] : ["/cache/a"]))
+  }
+
+  @Test(arguments: [("", true), ("HIBR", false), ("hibr", false), ("wake", true)])
+  func `a hibernation file is left in while a machine sleeps in it`(magic: String, isSkipped: Bool)
+    throws
+  {
+    let system = FakeFileSystem(size)
+    system.nameRule = .ignoringCase
+    system.add("/PAGEFILE.SYS", [8192..<16384])
+    system.add(
+      "/hiberfil.sys", [65536..<131072],
+      content: Array(magic.utf8) + [UInt8](repeating: 0, count: 65536 - magic.utf8.count))
+    let plan = try plan([system], [.swap])
+    #expect(plan.skipped[0][.swap]?.byteCount == (isSkipped ? 8192 + 65536 : 8192))
+    #expect(plan.warnings[0].count == (isSkipped ? 0 : 1))
+  }
+}
