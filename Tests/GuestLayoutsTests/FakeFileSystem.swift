@@ -63,23 +63,27 @@ final class FakeFileSystem: GuestFileSystem, FileTree, @unchecked Sendable {
   }
 
   func files() throws -> (any FileTree)? { self }
-  func file(_ id: UInt64) throws -> GuestFile { nodes[id]!.file }
+  func file(_ id: UInt64) throws -> GuestFile { try node(id).file }
 
   func forEachEntry(of directory: GuestFile, _ body: (DirectoryEntry) throws -> Bool) throws {
-    for (name, id) in nodes[directory.id]!.entries {
+    for (name, id) in try node(directory.id).entries {
       guard try body(DirectoryEntry(name: Array(name.utf8), id: id)) else { return }
     }
   }
 
   func extents(of file: GuestFile) throws -> [FileExtent] {
-    if let doubt = nodes[file.id]!.doubt { throw doubt }
-    return nodes[file.id]!.extents
+    if let doubt = try node(file.id).doubt { throw doubt }
+    return try node(file.id).extents
   }
 
   func content(of file: GuestFile) throws -> any BlockSource {
-    MemoryDisk(
-      nodes[file.id]!.content
-        + [UInt8](repeating: 0, count: Int(file.size) - nodes[file.id]!.content.count))
+    let content = try node(file.id).content
+    return MemoryDisk(content + [UInt8](repeating: 0, count: Int(file.size) - content.count))
+  }
+
+  private func node(_ id: UInt64) throws -> Node {
+    guard let node = nodes[id] else { throw GuestDoubt("no file \(id)") }
+    return node
   }
 
   func target(of link: GuestFile) throws -> [UInt8] { [] }
