@@ -130,15 +130,11 @@ public final class SourceVolume: Sendable {
     }
   }
 
-  /// How many bytes of each kind reading would find, told from the allocation alone: what is
-  /// allocated counts as data.
-  public func allocation() throws(ReadingError) -> ByteCounts {
-    try naming(source: path) {
-      var counts = ByteCounts()
-      try forEachExtent(in: 0..<size) { range, kind in
-        counts.add(range.upperBound - range.lowerBound, kind)
-      }
-      return counts
-    }
+  /// Calls `body` with each extent and the kind of hole that reading would find there, told from
+  /// the allocation alone: what is allocated and not left out is data, nil.
+  public func forEachAllocation(
+    _ body: (Range<UInt64>, HoleKind?) -> Void
+  ) throws(ReadingError) {
+    try naming(source: path) { try forEachExtent(in: 0..<size, body) }
   }
 }

@@ -50,7 +50,7 @@ public final class RestoreFeed: VolumeFeed {
     }
     if attachment < point.attachments.count {
       attachment += 1
-      return .attachment(try load(point.attachments[attachment - 1]))
+      return .attachment(try RestoreFeed.load(point.attachments[attachment - 1], context))
     }
     while current < selections.count {
       if let item = try nextPart() { return item }
@@ -73,7 +73,9 @@ public final class RestoreFeed: VolumeFeed {
     return header
   }
 
-  private func load(_ stored: RecoveryPoint.StoredAttachment) throws -> Attachment {
+  static func load(
+    _ stored: RecoveryPoint.StoredAttachment, _ context: RestoreContext
+  ) throws -> Attachment {
     guard stored.size <= Attachment.byteLimit else {
       throw RepositoryError.damaged("attachment \(stored.name): \(stored.size) bytes")
     }

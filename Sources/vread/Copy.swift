@@ -16,18 +16,20 @@ protocol Output {
 /// The main job: everything that a feed delivers goes to stdout.
 struct Copy {
   private let feed: SourceFeed
+  private let pictures: PictureFile?
   private let raw: Bool
   private let options: OutputOptions
 
-  init(_ feed: SourceFeed, raw: Bool, _ options: OutputOptions) {
+  init(_ feed: SourceFeed, _ pictures: PictureFile?, raw: Bool, _ options: OutputOptions) {
     self.feed = feed
+    self.pictures = pictures
     self.raw = raw
     self.options = options
   }
 
   func run() throws {
     let output = try naming("stdout") { try open() }
-    var tally = Tally(feed, options)
+    var tally = Tally(feed, pictures, options)
     do {
       try tally.follow { item in try naming("stdout") { try output.put(item) } }
     } catch {
@@ -36,6 +38,7 @@ struct Copy {
       throw failure
     }
     try naming("stdout") { try output.finish(missing: feed.missing) }
+    try pictures?.write()
     try tally.conclude()
   }
 

@@ -22,19 +22,23 @@ struct ListedVolume {
 /// `--list`: what the sources hold.
 struct Listing {
   private let feed: SourceFeed
+  private let pictures: PictureFile?
   private let scans: Bool
   private let json: Bool
   private let options: OutputOptions
 
-  init(_ feed: SourceFeed, scans: Bool, json: Bool, _ options: OutputOptions) {
+  init(
+    _ feed: SourceFeed, _ pictures: PictureFile?, scans: Bool, json: Bool, _ options: OutputOptions
+  ) {
     self.feed = feed
+    self.pictures = pictures
     self.scans = scans
     self.json = json
     self.options = options
   }
 
   func run() throws {
-    var tally = Tally(feed, options)
+    var tally = Tally(feed, pictures, options)
     var counts: [ByteCounts] = []
     var warnings: [String] = []
     // What arrives in order has to be read to know what there is.
@@ -44,7 +48,7 @@ struct Listing {
       counts = tally.counts
       warnings = tally.warnings
     } else {
-      counts = try naming("sources") { try feed.volumes.map { try $0.allocation() } }
+      counts = try naming("sources") { try feed.volumes.map { try allocation(of: $0) } }
       warnings = feed.takeWarnings()
       if !options.quiet { for text in warnings { Console.warn(text) } }
     }
@@ -59,7 +63,19 @@ struct Listing {
       for (volume, count) in zip(volumes, counts) { try show(volume, count, exact: scans) }
       for group in feed.groups { try show(group) }
     }
+    try pictures?.write()
     try tally.conclude()
+  }
+
+  /// What reading would find, told from the layout and the allocation alone.
+  private func allocation(of volume: SourceVolume) throws -> ByteCounts {
+    pictures?.begin(volume.header, volume.guest)
+    var counts = ByteCounts()
+    try volume.forEachAllocation { range, kind in
+      counts.add(range.upperBound - range.lowerBound, kind)
+      pictures?.add(range, kind, ofVolume: Int(volume.header.number))
+    }
+    return counts
   }
 
   private func show(

@@ -7,6 +7,7 @@ internal import ToolSupport
 /// Follows a feed to its end: counts, shows progress, tells warnings, and says how it went.
 struct Tally {
   private let feed: SourceFeed
+  private let pictures: PictureFile?
   private let options: OutputOptions
   /// What each volume turned out to hold.
   private(set) var counts: [ByteCounts] = []
@@ -14,8 +15,9 @@ struct Tally {
   private(set) var headers: [VolumeHeader] = []
   private(set) var warnings: [String] = []
 
-  init(_ feed: SourceFeed, _ options: OutputOptions) {
+  init(_ feed: SourceFeed, _ pictures: PictureFile?, _ options: OutputOptions) {
     self.feed = feed
+    self.pictures = pictures
     self.options = options
   }
 
@@ -31,15 +33,19 @@ struct Tally {
       switch item {
       case .segment(let segment):
         counts[Int(segment.volume)].add(segment)
+        pictures?.add(segment)
         progress.advance(UInt64(segment.count))
         loaded.recycle(segment)
       case .span(let span):
         counts[Int(span.volume)].add(span)
+        pictures?.add(span.range, span.kind, ofVolume: Int(span.volume))
         progress.advance(span.range.upperBound - span.range.lowerBound)
       case .warning(let text):
         warnings.append(text)
         if !options.quiet { Console.warn(text) }
       case .volume(let header):
+        let guest = headers.count < feed.volumes.count ? feed.volumes[headers.count].guest : nil
+        pictures?.begin(header, guest)
         headers.append(header)
         counts.append(ByteCounts())
         if headers.count > feed.volumes.count { progress.expect(header.size) }

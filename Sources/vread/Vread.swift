@@ -55,6 +55,12 @@ struct Vread: Tool {
   @Flag(help: "With --list: read everything, so that zeros are found in what is allocated.")
   var scan = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Draw the disks into this file (SVG), coloured by what their bytes are.", valueName: "file"),
+    completion: .file(extensions: ["svg"]))
+  var picture: String?
+
   @Flag(help: "Results and errors as JSON.")
   var json = false
 
@@ -92,13 +98,15 @@ struct Vread: Tool {
     }
     let baseline = try base.map { base in try naming(base) { try BaselineReading(base) } }
     options.baseline = baseline
+    // What is sandboxed can make no file any more.
+    let pictures = try picture.map { try PictureFile($0) }
     let feed = try naming("sources") { try openInSandbox(options) }
     if list {
-      try Listing(feed, scans: scan, json: json, output).run()
+      try Listing(feed, pictures, scans: scan, json: json, output).run()
     } else {
       try refuseOwnOutput(feed)
       for doubt in baseline?.doubts(feed.volumes) ?? [] { Console.warn(doubt) }
-      try Copy(feed, raw: raw, output.feedingOutput()).run()
+      try Copy(feed, pictures, raw: raw, output.feedingOutput()).run()
     }
   }
 
@@ -110,7 +118,7 @@ struct Vread: Tool {
     options.spool.prepare()
     let served = try ServedSources(sources, isComplete: !list || scan)
     try Sandbox.allowOnlyReading(SourceFeed.paths(for: sources, options))
-    let feed = try SourceFeed(sources, options, served: served, wantsLayout: list)
+    let feed = try SourceFeed(sources, options, served: served, wantsLayout: list || picture != nil)
     try Sandbox.allowOnlyReading([])
     return feed
   }

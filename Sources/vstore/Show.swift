@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Blocks
 internal import Bytes
 internal import Repositories
 internal import ToolSupport
@@ -14,7 +15,10 @@ struct Show: Tool {
   @OptionGroup
   var repository: RepositoryArguments
 
-  @Flag(help: "The point as a JSON object.")
+  @Flag(help: "Show every range that holds no data, its kind, and the guest's file it is from.")
+  var holes = false
+
+  @Flag(help: "The point as a JSON object; with --holes one object in each line.")
   var json = false
 
   private struct Report: Encodable {
@@ -26,11 +30,54 @@ struct Show: Tool {
   func run() throws {
     let repository = try repository.open()
     let stored = try naming(repository.location) { try repository.resolve(point) }
+    if holes { return try showHoles(repository, stored) }
     if json {
       try Console.result(json: Report(id: "\(stored.name.id)", point: stored.point))
       return
     }
     try Console.result(text(stored))
+  }
+
+  private struct Hole: Encodable {
+    let messageType = "hole"
+    let volume: String
+    let offset: UInt64
+    let length: UInt64
+    let kind: String
+    let file: String?
+  }
+
+  private func showHoles(
+    _ repository: Repository, _ stored: Repository.StoredPoint
+  ) throws {
+    try naming(repository.location) {
+      let holes = try PointHoles(repository, stored)
+      for (number, volume) in stored.point.volumes.enumerated() {
+        let files = try holes.skippedFiles(ofVolume: number)
+        try holes.forEachRange(ofVolume: number) { range, kind in
+          guard let kind else { return }
+          let isOfFiles = kind == .excluded || kind == .swap
+          for (part, file) in isOfFiles ? files.parts(of: range) : [(range, nil)] {
+            try tell(part, kind, volume.name, file)
+          }
+        }
+      }
+    }
+  }
+
+  private func tell(
+    _ range: Range<UInt64>, _ kind: HoleKind, _ volume: String, _ file: String?
+  ) throws(Failure) {
+    let length = range.upperBound - range.lowerBound
+    if json {
+      try Console.result(
+        json: Hole(
+          volume: volume, offset: range.lowerBound, length: length, kind: kind.name, file: file))
+    } else {
+      // As attachments of streams have it, with the volume's name before.
+      let path = file.map { " " + $0 } ?? ""
+      try Console.result("\(volume) \(kind.name) \(range.lowerBound) \(length)\(path)")
+    }
   }
 
   private func text(_ stored: Repository.StoredPoint) -> String {
