@@ -76,6 +76,7 @@ let package = Package(
         "Bytes", "Platform", "Codecs", "Blocks", "Streams", "Archives", "Appliances", "DiskImages",
         "GuestLayouts", "NetworkDisks",
       ]),
+    library("Auditing", ["Bytes", "Platform", "Blocks", "GuestLayouts"]),
     library("Writing", ["Bytes", "Platform", "Codecs", "Blocks", "DiskImages"]),
     library(
       "Repositories",
@@ -85,7 +86,7 @@ let package = Package(
       name: "ToolSupport",
       dependencies: [
         "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages",
-        "GuestLayouts", "Reading", "Writing", "Repositories",
+        "GuestLayouts", "Auditing", "Reading", "Writing", "Repositories",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -93,8 +94,8 @@ let package = Package(
     tool(
       "vread",
       [
-        "Bytes", "Platform", "Blocks", "Streams", "GuestLayouts", "Reading", "Repositories",
-        "ToolSupport",
+        "Bytes", "Platform", "Blocks", "Streams", "GuestLayouts", "Auditing", "Reading",
+        "Repositories", "ToolSupport",
       ]),
     tool(
       "vchunk", ["Blocks", "Chunking", "Reading", "Repositories", "ToolSupport"]),

@@ -101,7 +101,7 @@ public struct DiskLayout: Sendable {
 
 extension GuestLayouts {
   /// All that the layouts find in an area without a table.
-  static func contents(of area: GuestArea) throws -> [GuestFinding] {
+  public static func contents(of area: GuestArea) throws -> [GuestFinding] {
     try all.filter { !$0.isTable }.flatMap { try $0.find(in: area) }
   }
 }

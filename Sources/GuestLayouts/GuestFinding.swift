@@ -16,6 +16,8 @@ public struct GuestFinding: Sendable {
   public var fileSystem: (any GuestFileSystem)?
   /// What a physical volume says of itself.
   var physicalVolume: PhysicalVolume?
+  /// Whether it is part of a volume group, so that what is in it is found there.
+  public var isPhysicalVolume: Bool { physicalVolume != nil }
   /// What may be left out of a backup, by kind, in bytes from the area's start.
   public var skippable: [HoleKind: ExtentSet] = [:]
   /// Damage, for the user.

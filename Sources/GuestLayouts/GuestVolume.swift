@@ -19,6 +19,13 @@ public struct GuestVolume: Sendable {
   /// What it holds for sure: nil when signatures contradict each other or others claim its bytes.
   public var finding: GuestFinding? { isAlone && contents.count == 1 ? contents[0] : nil }
 
+  /// The same place on other disks, such as copies of its own.
+  ///
+  /// - Parameter disks: As many as the machine has, each as large as its own.
+  public func source(on disks: [any BlockSource]) -> any BlockSource {
+    PlacedSource(disks, placement)
+  }
+
   /// Whether something could be left out of it, if it is what it looks like.
   var isPromising: Bool {
     contents.contains { !$0.skippable.isEmpty || $0.fileSystem != nil || $0.physicalVolume != nil }

@@ -34,6 +34,9 @@ public struct Placement: Equatable, Sendable {
       stripeByteCount: range.upperBound - range.lowerBound)
   }
 
+  /// The disks that it lies on, in order.
+  public var disks: [Int] { Set(pieces.flatMap { $0.stripes.map(\.disk) }).sorted() }
+
   /// How many bytes the area has.
   public var byteCount: UInt64 { pieces.last?.range.upperBound ?? 0 }
 

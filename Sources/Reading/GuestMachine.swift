@@ -2,10 +2,12 @@ internal import Blocks
 public import GuestLayouts
 
 /// The disks of one machine as their guest sees them, and what is left out of them for it.
-struct GuestMachine {
-  let layout: MachineLayout
+public struct GuestMachine: Sendable {
+  public let layout: MachineLayout
+  /// The guest's files of which the content is left out.
+  public let files: [SkippedFile]
   /// One for each disk.
-  let disks: [GuestDisk]
+  public let disks: [GuestDisk]
 
   /// Looks at the disks of a machine; nil when nobody wants to know.
   ///
@@ -20,6 +22,7 @@ struct GuestMachine {
     let layout = MachineLayout(of: sources)
     let plan = SkipPlan(layout, kinds: Set(kinds), exclusions: options.exclusions)
     self.layout = layout
+    files = plan.files
     disks = layout.disks.enumerated().map { index, disk in
       GuestDisk(
         layout: disk, kinds: kinds, skipped: plan.skipped[index],

@@ -1,7 +1,7 @@
 internal import Archives
 public import Blocks
 internal import Bytes
-public import GuestLayouts
+internal import GuestLayouts
 public import Platform
 
 /// Disks and images, by name, as a feed of segments that workers load.
@@ -12,8 +12,8 @@ public import Platform
 public final class SourceFeed: VolumeFeed {
   /// The disks that can be read at any place; more may come of what arrives in order.
   public let volumes: [SourceVolume]
-  /// The volume groups that lie on the disks.
-  public let groups: [VolumeGroup]
+  /// What the guest put on the disks, when that was looked at.
+  public let machine: GuestMachine?
   private let options: ReadOptions
   private let pool = SegmentPool()
   private var nextHeader = 0
@@ -71,9 +71,9 @@ public final class SourceFeed: VolumeFeed {
     wantsLayout: Bool = false
   ) throws {
     let opened = try OpenedSources(sources, options, try served ?? ServedSources(sources))
-    let machine = GuestMachine(
+    machine = GuestMachine(
       of: opened.disks.map(\.opened.disk), options, wantsLayout: wantsLayout)
-    groups = machine?.layout.groups ?? []
+    let machine = machine
     volumes = opened.disks.enumerated().map { index, disk in
       SourceVolume(
         disk.opened, number: UInt32(index), name: disk.name, options, machine?.disks[index])
@@ -92,7 +92,7 @@ public final class SourceFeed: VolumeFeed {
     streams = []
     checks = []
     watched = []
-    groups = []
+    machine = nil
     tellGuests(volumes)
   }
 

@@ -78,6 +78,9 @@ public final class SourceVolume: Sendable {
     try ([file] + companions).filter { try $0.hasChanged() }.map(\.path)
   }
 
+  /// All that is left out on purpose, in whole grains.
+  public var leftOut: ExtentSet { ExtentSet(skipped.extents.map(\.range)) }
+
   /// Calls `body` for each extent of `range`, in order: a hole, or nil for what must be read.
   ///
   /// - Parameters:

@@ -7,10 +7,13 @@ public enum JUnit {
     public let name: String
     /// What is wrong; nil when it passed.
     public let problem: String?
+    /// Why it was not checked; nil when it was.
+    public let skipped: String?
 
-    public init(_ name: String, problem: String? = nil) {
+    public init(_ name: String, problem: String? = nil, skipped: String? = nil) {
       self.name = name
       self.problem = problem
+      self.skipped = skipped
     }
   }
 
@@ -31,6 +34,8 @@ public enum JUnit {
         let first = problem.split(separator: "\n").first.map(String.init) ?? ""
         text += "\(name)>\n<failure message=\"\(escape(first))\">\(escape(problem))</failure>\n"
         text += "</testcase>\n"
+      } else if let reason = item.skipped {
+        text += "\(name)>\n<skipped message=\"\(escape(reason))\"/>\n</testcase>\n"
       } else {
         text += "\(name)/>\n"
       }

@@ -58,10 +58,11 @@ struct Listing {
     if json {
       try Console.result(
         json: ListingReport(
-          volumes, feed.groups, counts, exact: scans, warnings: warnings, missing: feed.missing))
+          volumes, (feed.machine?.layout.groups ?? []), counts, exact: scans, warnings: warnings,
+          missing: feed.missing))
     } else {
       for (volume, count) in zip(volumes, counts) { try show(volume, count, exact: scans) }
-      for group in feed.groups { try show(group) }
+      for group in (feed.machine?.layout.groups ?? []) { try show(group) }
     }
     try pictures?.write()
     try tally.conclude()

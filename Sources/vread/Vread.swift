@@ -55,6 +55,15 @@ struct Vread: Tool {
   @Flag(help: "With --list: read everything, so that zeros are found in what is allocated.")
   var scan = false
 
+  @Flag(
+    help: "Prove that what would be left out is nobody's: file systems' checkers, and every file.")
+  var audit = false
+
+  @Option(
+    help: ArgumentHelp("With --audit: write a JUnit report, too.", valueName: "file"),
+    completion: .file())
+  var junit: String?
+
   @Option(
     help: ArgumentHelp(
       "Draw the disks into this file (SVG), coloured by what their bytes are.", valueName: "file"),
@@ -78,17 +87,23 @@ struct Vread: Tool {
     if base != nil && (raw || list) {
       throw ValidationError("--base makes a stream: it excludes --raw and --list")
     }
+    if audit && (raw || list || picture != nil) {
+      throw ValidationError("--audit goes with neither --raw, --list nor --picture")
+    }
+    if junit != nil, !audit { throw ValidationError("--junit belongs to --audit") }
     if scan && !list { throw ValidationError("--scan belongs to --list") }
     if raw && sources.count != 1 { throw ValidationError("--raw takes one source") }
   }
 
   func run() throws {
-    if !list {
+    if !list, !audit {
       try Console.requireBinaryOutput(
         hint: "send it into a pipe or a file, or look at the source with --list")
     }
     var options = try reading.options()
-    if list, !reading.common.choosesKinds { options.skip = Set(ReadOptions.skippableKinds) }
+    if list || audit, !reading.common.choosesKinds {
+      options.skip = Set(ReadOptions.skippableKinds)
+    }
     options.names = name
     options.disk = disk
     options.spool = Spool(
@@ -98,6 +113,7 @@ struct Vread: Tool {
     }
     let baseline = try base.map { base in try naming(base) { try BaselineReading(base) } }
     options.baseline = baseline
+    if audit { return try self.audit(options) }
     // What is sandboxed can make no file any more.
     let pictures = try picture.map { try PictureFile($0) }
     let feed = try naming("sources") { try openInSandbox(options) }
@@ -121,6 +137,14 @@ struct Vread: Tool {
     let feed = try SourceFeed(sources, options, served: served, wantsLayout: list || picture != nil)
     try Sandbox.allowOnlyReading([])
     return feed
+  }
+
+  /// Runs the file systems' checkers, which a sandbox would not let it do.
+  private func audit(_ options: ReadOptions) throws {
+    let feed = try naming("sources") {
+      try SourceFeed(sources, options, served: try ServedSources(sources), wantsLayout: true)
+    }
+    try SourceAudit(feed, folder: spool, junit: junit, json: json, output).run()
   }
 
   /// A source that grew by what is read from it would never end.

@@ -27,6 +27,7 @@ struct TidyTests {
         "GuestLayouts", "NetworkDisks",
       ]
     ),
+    ("Auditing", ["Bytes", "Platform", "Blocks", "GuestLayouts"]),
     ("Writing", ["Bytes", "Platform", "Codecs", "Blocks", "DiskImages"]),
     (
       "Repositories",
@@ -39,13 +40,15 @@ struct TidyTests {
       "ToolSupport",
       [
         "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "DiskImages",
-        "GuestLayouts", "Reading", "Writing", "Repositories", "ArgumentParser",
+        "GuestLayouts", "Auditing", "Reading", "Writing", "Repositories", "ArgumentParser",
         "FoundationEssentials", "Glibc",
       ]
     ),
     (
       "vread",
-      below7.union(["Streams", "GuestLayouts", "Reading", "Repositories", "FoundationEssentials"])
+      below7.union([
+        "Streams", "GuestLayouts", "Auditing", "Reading", "Repositories", "FoundationEssentials",
+      ])
     ),
     ("vchunk", below7.union(["Chunking", "Reading", "Repositories"])),
     ("vdedup", below7.union(["Codecs", "Reading", "Repositories"])),

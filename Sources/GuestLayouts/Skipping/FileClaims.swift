@@ -5,6 +5,9 @@ internal import Bytes
 public struct SkippedFile: Sendable {
   /// Its path in the guest, with the folder in which its file system is mounted.
   public let path: String
+  /// The index of its volume in the machine's layout, and its id there.
+  public let volume: Int
+  public let id: UInt64
   /// `swap` or `excluded`.
   public let kind: HoleKind
   /// What of the disks it takes.
@@ -16,6 +19,7 @@ struct FileClaims {
   /// A file and its extents, in bytes of the area.
   struct Claim {
     let path: [UInt8]
+    let id: UInt64
     let kind: HoleKind
     let ranges: [Range<UInt64>]
   }
@@ -111,7 +115,7 @@ struct FileClaims {
       guard rangeCount <= FreeSpace.rangeLimit, pathByteCount <= FileClaims.pathByteLimit else {
         throw GuestDoubt("too many files would be left out")
       }
-      claims.append(Claim(path: path, kind: kind, ranges: ranges))
+      claims.append(Claim(path: path, id: file.id, kind: kind, ranges: ranges))
     } catch let doubt as GuestDoubt where rangeCount <= FreeSpace.rangeLimit {
       leave(path, doubt.description)
     }

@@ -28,14 +28,18 @@ public struct SkipPlan: Sendable {
     warnings = layout.disks.map { _ in [] }
     gathered = GatheredRanges(diskCount: layout.disks.count)
 
-    let volumes = layout.volumes.filter { $0.placement.byteCount > 0 && $0.finding != nil }
+    let known = layout.volumes.indices.filter {
+      layout.volumes[$0].placement.byteCount > 0 && layout.volumes[$0].finding != nil
+    }
+    let volumes = known.map { layout.volumes[$0] }
     let trees = volumes.map { tree(of: $0) }
     let points = MountPoints(volumes, trees)
     for (index, volume) in volumes.enumerated() {
       for (kind, extents) in volume.finding?.skippable ?? [:] where kinds.contains(kind) {
         gathered.add(extents, kind, of: volume)
       }
-      plan(volume, trees[index], index, points)
+      plan(
+        volume, trees[index], points.folders[index] ?? [], points, number: known[index])
     }
     if kinds.contains(.free) {
       for group in layout.groups {
@@ -75,7 +79,8 @@ public struct SkipPlan: Sendable {
 
   /// Adds the free space of a file system, and the files in it that are left out.
   private mutating func plan(
-    _ volume: GuestVolume, _ tree: (any FileTree)?, _ index: Int, _ points: MountPoints
+    _ volume: GuestVolume, _ tree: (any FileTree)?, _ mountPoint: [[UInt8]],
+    _ points: MountPoints, number: Int
   ) {
     guard let fileSystem = volume.finding?.fileSystem, kinds.contains(.free) || tree != nil
     else { return }
@@ -89,11 +94,10 @@ public struct SkipPlan: Sendable {
     }
     guard let tree else { return }
     do {
-      let mountPoint = points.folders[index] ?? []
       let claims = try claims(of: tree, mountPoint, points)
       try claims.check(against: free)
       for text in claims.warnings { warn(text, volume) }
-      for claim in claims.claims { take(claim, volume, mountPoint) }
+      for claim in claims.claims { take(claim, volume, mountPoint, number) }
     } catch {
       warn("no file is left out: \(error)", volume)
     }
@@ -117,10 +121,12 @@ public struct SkipPlan: Sendable {
   }
 
   private mutating func take(
-    _ claim: FileClaims.Claim, _ volume: GuestVolume, _ mountPoint: [[UInt8]]
+    _ claim: FileClaims.Claim, _ volume: GuestVolume, _ mountPoint: [[UInt8]], _ number: Int
   ) {
     let folder = mountPoint.flatMap { [UInt8(ascii: "/")] + $0 }
-    var file = SkippedFile(path: GuestText.path(folder + claim.path), kind: claim.kind, places: [])
+    var file = SkippedFile(
+      path: GuestText.path(folder + claim.path), volume: number, id: claim.id, kind: claim.kind,
+      places: [])
     for range in claim.ranges {
       volume.placement.forEachPlace(of: range) { disk, range in
         file.places.append((disk, range))

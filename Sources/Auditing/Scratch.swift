@@ -1,0 +1,32 @@
+internal import Blocks
+internal import Bytes
+internal import Platform
+
+/// Images without a name, which are looked at and gone with the process.
+struct Scratch {
+  private static let pieceByteCount: UInt64 = 1 << 20
+  /// Where they are made.
+  let folder: String
+
+  /// Writes the bytes of a source to a sparse file.
+  func image(of source: any BlockSource) throws -> FileDescriptor {
+    let file = try Files.unnamed(in: folder)
+    try file.truncate(to: source.size)
+    let buffer = Buffer(count: Int(Scratch.pieceByteCount))
+    var position: UInt64 = 0
+    while position < source.size, let data = try source.nextData(at: position) {
+      position = max(position, data.lowerBound)
+      while position < data.upperBound {
+        let count = Int(min(Scratch.pieceByteCount, data.upperBound - position))
+        var target = buffer.mutableSpan(0..<count)
+        try source.read(into: &target, at: position)
+        let place = position
+        try Zeros.forEachRun(buffer.span(0..<count)) { run, isZero in
+          if !isZero { try file.write(buffer.span(run), at: place + UInt64(run.lowerBound)) }
+        }
+        position += UInt64(count)
+      }
+    }
+    return file
+  }
+}

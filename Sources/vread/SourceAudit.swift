@@ -1,0 +1,44 @@
+internal import Auditing
+internal import Blocks
+internal import Platform
+internal import Reading
+internal import ToolSupport
+
+/// `--audit`: proves that what would be left out of the sources is nobody's.
+struct SourceAudit {
+  private let feed: SourceFeed
+  private let folder: String
+  private let junit: String?
+  private let json: Bool
+  private let options: OutputOptions
+
+  /// - Parameters:
+  ///   - feed: The sources, with what is left out of them.
+  ///   - folder: Where file systems are restored for their checkers; nil takes `TMPDIR`.
+  init(
+    _ feed: SourceFeed, folder: String?, junit: String?, json: Bool, _ options: OutputOptions
+  ) {
+    self.feed = feed
+    self.folder = folder ?? Environment.value("TMPDIR") ?? "/tmp"
+    self.junit = junit
+    self.json = json
+    self.options = options
+  }
+
+  func run() throws {
+    guard !feed.hasStreams, let machine = feed.machine else {
+      throw Failure(
+        .usage, "what arrives in order cannot be audited", hint: "save it to a file first")
+    }
+    for text in feed.takeWarnings() where !options.quiet { Console.warn(text) }
+    let disks = feed.volumes.map(\.disk)
+    let skipped = feed.volumes.map(\.leftOut)
+    let audit = Audit(
+      machine.layout, originals: disks,
+      copies: zip(disks, skipped).map { HoledSource($0, holes: $1) }, skipped: skipped,
+      files: machine.files, names: feed.volumes.map(\.header.name), folder: folder)
+    var report = AuditReport(json: json, isQuiet: options.quiet)
+    try naming("sources") { try audit.run { try report.add($0) } }
+    try report.finish(junit: junit)
+  }
+}
