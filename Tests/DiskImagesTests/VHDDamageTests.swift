@@ -206,4 +206,54 @@ struct VHDDamageTests {
       #expect(throws: FormatError.self) { _ = try VHDCheck.findings(in: noise, now: Images.now) }
     }
   }
+
+  /// Whether check or repair takes something in the disk for a footer that a change of size left.
+  private func hasLeftFooter(_ file: [UInt8]) throws -> Bool {
+    let plan = try RepairPlan(MemorySource(file), .vhd, now: Images.now)
+    return try !plan.steps.isEmpty
+      || Images.problems(file).contains { "\($0.error)".contains("left its old footer") }
+  }
+
+  @Test func `what a guest wrote is not taken for a footer that a change of size left`() throws {
+    let size = VHDDamageTests.content.count
+    let old = 4096
+    var footer = Images.footer(.fixed, UInt64(size))
+    footer.originalSize = UInt64(old)
+    footer.checksum = footer.computedChecksum
+    let sound = VHDDamageTests.content + footer.bytes
+    func file(_ written: [UInt8], at place: Int) -> [UInt8] {
+      var file = sound
+      file.replaceSubrange(place..<place + written.count, with: written)
+      return file
+    }
+    let left = Images.footer(.fixed, UInt64(old))
+    var other = left
+    other.identifier[0] ^= 1
+    other.checksum = other.computedChecksum
+    let cookie = Array("conectix".utf8)
+    #expect(try hasLeftFooter(file(left.bytes, at: old)))
+    for guest in [file(other.bytes, at: old), file(cookie, at: old), file(cookie, at: old + 1)] {
+      #expect(try !hasLeftFooter(guest))
+      #expect(try Images.problems(guest).isEmpty)
+    }
+  }
+
+  @Test func `a footer that was left does not reach into the one that counts`() throws {
+    let size = VHDDamageTests.content.count
+    for count in [84, 100, 511] {
+      let old = size - count
+      var footer = Images.footer(.fixed, UInt64(size))
+      footer.originalSize = UInt64(old)
+      footer.checksum = footer.computedChecksum
+      // Its end is the start of the other one, and its checksum fits.
+      var left = Images.footer(.fixed, 0)
+      left.size = UInt64(old)
+      let bytes = Array(left.bytes.prefix(count) + footer.bytes.prefix(512 - count))
+      left = try VHDFooter(parsing: bytes.span, at: 0)
+      left.checksum = left.computedChecksum
+      #expect(left.bytes.suffix(512 - count) == footer.bytes.prefix(512 - count))
+      let file = VHDDamageTests.content.prefix(old) + left.bytes.prefix(count) + footer.bytes
+      #expect(try !hasLeftFooter(Array(file)), "\(count) bytes before the end")
+    }
+  }
 }

@@ -62,10 +62,17 @@ enum VHDResize {
   /// Where an interrupted growth of a fixed disk left the old footer; nil where there is none.
   static func leftFooter(in source: any BlockSource, _ footer: VHDFooter) throws -> UInt64? {
     let place = footer.originalSize
-    guard place < footer.size, let bytes = try source.bytes(VHDFooter.byteCount, at: place),
-      bytes.starts(with: VHDImage.cookie)
+    let count = UInt64(VHDFooter.byteCount)
+    guard place < footer.size, footer.size - place >= count,
+      let bytes = try source.bytes(Int(count), at: place)
     else { return nil }
-    let left = try VHDFooter(parsing: bytes.span, at: place)
+    let left: VHDFooter
+    do {
+      left = try VHDFooter(parsing: bytes.span, at: place)
+    } catch {
+      // These are bytes of the disk, which may be anything.
+      return nil
+    }
     return left.identifier == footer.identifier && left.size == place && left.kind == .fixed
       && left.checksum == left.computedChecksum ? place : nil
   }
