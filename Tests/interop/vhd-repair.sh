@@ -148,6 +148,25 @@ qemu-img compare -q -f vhdx -F raw beyond.vhdx disk.raw
 echo data | put_at full.vhdx $((end + 5000))
 fails 1 vhd repair --in-place full.vhdx
 shows 'nothing can be repaired'
+# Entries that all name one place have it read once: 2 TiB would be read otherwise.
+qemu-img convert -f raw -O vhdx -o block_size=16M disk.raw many.vhdx
+end=$((($(size many.vhdx) + 0xfffff) >> 20 << 20))
+head -c 16M /dev/zero | put_at many.vhdx "$end"
+cat >many.py <<'P'
+import struct, sys
+# Fills the table behind its entries of three blocks.
+with open(sys.argv[1], "r+b") as file:
+    file.seek(int(sys.argv[2]) + 3 * 8)
+    file.write(struct.pack("<Q", int(sys.argv[3]) | 6) * ((1 << 17) - 3))
+P
+python3 many.py many.vhdx "$(python3 table.py many.vhdx)" "$end"
+cp many.vhdx full.vhdx
+works timeout 60 vhd repair --in-place many.vhdx
+shows "no block is behind the disk's end"
+qemu-img compare -q -f vhdx -F raw many.vhdx disk.raw
+echo data | put_at full.vhdx $((end + (16 << 20) - 6))
+fails 1 timeout 60 vhd repair --in-place full.vhdx
+shows 'nothing can be repaired'
 
 if samples=$(XDG_CACHE_HOME=$cache "$VPIPE_TOP/Tests/interop/fetch-qemu-samples"); then
   echo '* a log of qemu'

@@ -92,10 +92,15 @@ struct VHDXTableCheck {
   /// An interrupted change of size leaves them; where they hold data, the size may be what is wrong.
   func emptyBeyond() throws -> Range<UInt64>? {
     guard let first = beyond.first, let last = beyond.last else { return nil }
-    for (_, entry) in beyond where (6...7).contains(entry & 7) {
-      let start = min(entry & ~(VHDX.alignment - 1), file.size)
+    let starts = beyond.lazy.filter { (6...7).contains($0.entry & 7) }
+      .map { min($0.entry & ~(VHDX.alignment - 1), file.size) }.sorted()
+    // However many entries name a place, it is read once.
+    var reached: UInt64 = 0
+    for start in starts {
       let end = min(start + metadata.blockByteCount, file.size)
-      guard try UnclaimedRoom(file).isEmpty(start..<end, { _, _ in false }) else { return nil }
+      let rest = max(start, reached)..<max(end, reached)
+      guard try UnclaimedRoom(file).isEmpty(rest, { _, _ in false }) else { return nil }
+      reached = rest.upperBound
     }
     return first.place..<last.place + 8
   }
