@@ -62,7 +62,7 @@ let package = Package(
     library("Chunking", ["Bytes", "Codecs", "Blocks"]),
     library("Streams", ["Bytes", "Platform", "Codecs", "Blocks"]),
 
-    library("Archives", ["Bytes", "Blocks", "CArchive"]),
+    library("Archives", ["Bytes", "Codecs", "Blocks", "CArchive"]),
 
     library("Appliances", ["Bytes", "Codecs", "Archives"]),
     library("DiskImages", ["Bytes", "Platform", "Codecs", "Blocks"]),
@@ -145,7 +145,7 @@ let package = Package(
       "DiskImagesTests", ["Bytes", "Platform", "Blocks", "Codecs", "DiskImages", "TestSupport"]),
     tests("AppliancesTests", ["Bytes", "Codecs", "Appliances", "TestSupport"]),
     tests("NetworkDisksTests", ["Blocks", "NetworkDisks"]),
-    tests("GuestLayoutsTests", ["Bytes", "Blocks", "GuestLayouts"]),
+    tests("GuestLayoutsTests", ["Bytes", "Codecs", "Blocks", "GuestLayouts"]),
     tests("WritingTests", ["Bytes", "Codecs", "Writing"]),
     tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),
   ]

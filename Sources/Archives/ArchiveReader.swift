@@ -1,6 +1,7 @@
 public import Blocks
 internal import Bytes
 internal import CArchive
+internal import Codecs
 
 /// Why an archive could not be read at all: the library is not there, or memory is short.
 public struct ArchiveError: Error, CustomStringConvertible {
@@ -60,6 +61,9 @@ public struct ArchiveMember: Sendable {
     var tail: [UInt8] = []
 
     init(_ stream: any ByteStream) { self.stream = stream }
+
+    /// Known when anything comes out of it.
+    var isGzip: Bool { head.starts(with: [0x1F, 0x8B]) }
   }
 
   private let archive: UnsafeMutableRawPointer
@@ -67,8 +71,8 @@ public struct ArchiveMember: Sendable {
   private let kind: Kind
   private var member: ArchiveMember?
   private var memberPosition: UInt64 = 0
-  /// Of what came out of one compressed file.
-  private var checksum = RunningCRC32(.ordinary)
+  /// Of what came out of a gzip.
+  private var checksum = CRC32()
 
   /// Where the libraries lie, for a process that is to open nothing else.
   public static let libraryFolders = [
@@ -174,7 +178,7 @@ public struct ArchiveMember: Sendable {
     guard count >= 0 else { throw trouble() }
     memberPosition += UInt64(count)
     if kind == .compressedFile {
-      checksum.add(bytes.span.extracting(0..<count))
+      if input.isGzip { checksum.add(bytes.span.extracting(0..<count)) }
       if count == 0 { try proveEnd() }
     }
     if count == 0, let size = member?.size, memberPosition != size {
@@ -194,7 +198,7 @@ public struct ArchiveMember: Sendable {
     func refuse(_ text: String) -> FormatError {
       FormatError("compressed file", at: input.byteCount, .impossible(text))
     }
-    if input.head.starts(with: [0x1F, 0x8B]) {
+    if input.isGzip {
       let tail = input.tail
       guard tail.count == 8, tail.span.little32(at: 0) == checksum.value,
         tail.span.little32(at: 4) == UInt32(truncatingIfNeeded: memberPosition)

@@ -1,17 +1,11 @@
-/// The ordinary CRC-32 (reflected polynomial EDB88320), as GPT uses it.
-public enum CRC32 {
-  public static func of(_ bytes: some Sequence<UInt8>) -> UInt32 {
-    var running = RunningCRC32(.ordinary)
-    running.add(bytes)
-    return running.value
-  }
-}
-
 /// A CRC of 32 bits over bytes that come piece by piece: reflected, and inverted at both ends.
+///
+/// It goes byte by byte, which is fast enough for a file's own structures; *Codecs* has the ordinary
+/// one for everything else.
 public struct RunningCRC32: Sendable {
   /// Which polynomial.
   public enum Polynomial: Sendable {
-    /// EDB88320: GPT, gzip.
+    /// EDB88320: LVM2.
     case ordinary
     /// 82F63B78, Castagnoli's: VHDX, iSCSI.
     case castagnoli
@@ -20,6 +14,7 @@ public struct RunningCRC32: Sendable {
   private static let ordinary = table(0xEDB8_8320)
   private static let castagnoli = table(0x82F6_3B78)
 
+  /// What each value of a byte does to a CRC.
   private static func table(_ polynomial: UInt32) -> [UInt32] {
     (0..<256).map { (start: UInt32) in
       (0..<8).reduce(start) { value, _ in value & 1 == 1 ? value >> 1 ^ polynomial : value >> 1 }
@@ -38,7 +33,8 @@ public struct RunningCRC32: Sendable {
   }
 
   public mutating func add(_ bytes: some Sequence<UInt8>) {
-    state = RunningCRC32.step(state, bytes, table.span)
+    let bytes = Array(bytes)
+    add(bytes.span)
   }
 
   public mutating func add(_ bytes: Span<UInt8>) {
@@ -51,12 +47,6 @@ public struct RunningCRC32: Sendable {
       state = table[Int(UInt8(truncatingIfNeeded: state) ^ bytes[index])] ^ state >> 8
     }
     return state
-  }
-
-  private static func step(
-    _ state: UInt32, _ bytes: some Sequence<UInt8>, _ table: Span<UInt32>
-  ) -> UInt32 {
-    bytes.reduce(state) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
   }
 
   /// The CRC of all bytes that were added.

@@ -24,6 +24,21 @@ struct HashingTests {
     #expect("\(hash.finish())" == digest)
   }
 
+  /// The check value of CRC-32/ISO-HDLC in the catalogue of parametrised CRC algorithms.
+  @Test func `CRC-32 gives the published value, in whatever pieces the bytes come`() {
+    let digits = Array("123456789".utf8)
+    let empty: [UInt8] = []
+    #expect(CRC32.of(digits.span) == 0xCBF4_3926)
+    #expect(CRC32.of(empty.span) == 0)
+    for middle in 0...digits.count {
+      var crc = CRC32()
+      crc.add(digits.span.extracting(0..<middle))
+      crc.add(empty.span)
+      crc.add(digits.span.extracting(middle..<digits.count))
+      #expect(crc.value == 0xCBF4_3926)
+    }
+  }
+
   @Test func `SHA-256 of a million letters`() {
     #expect(
       "\(SHA256.digest(of: [UInt8](repeating: 0x61, count: 1_000_000)))"

@@ -1,5 +1,6 @@
 import Blocks
 import Bytes
+import Codecs
 
 @testable import GuestLayouts
 
@@ -96,7 +97,7 @@ struct TestDisk {
     set(place + 72, entriesSector, 8)
     set(place + 80, count, 4)
     set(place + 84, size, 4)
-    set(place + 88, UInt64(CRC32.of(entries)), 4)
+    set(place + 88, UInt64(CRC32.of(entries.span)), 4)
     sum(at: sector)
   }
 
@@ -104,7 +105,7 @@ struct TestDisk {
   mutating func sum(at sector: UInt64) {
     let place = Int(sector) * unit
     set(place + 16, 0, 4)
-    set(place + 16, UInt64(CRC32.of(Array(bytes[place..<place + 92]))), 4)
+    set(place + 16, UInt64(CRC32.of(bytes.span.extracting(place..<place + 92))), 4)
   }
 
   // MARK: Swap

@@ -14,7 +14,7 @@ struct TidyTests {
     ("Blocks", ["Bytes", "Platform", "Codecs"]),
     ("Chunking", ["Bytes", "Codecs", "Blocks"]),
     ("Streams", ["Bytes", "Platform", "Codecs", "Blocks"]),
-    ("Archives", ["Bytes", "Blocks", "CArchive"]),
+    ("Archives", ["Bytes", "Codecs", "Blocks", "CArchive"]),
     ("Appliances", ["Bytes", "Codecs", "Archives"]),
     ("DiskImages", ["Bytes", "Platform", "Codecs", "Blocks"]),
     ("GuestLayouts", ["Bytes", "Blocks", "Codecs"]),

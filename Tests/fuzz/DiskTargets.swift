@@ -1,5 +1,6 @@
 import Blocks
 import Bytes
+import Codecs
 import TestSupport
 
 @testable import DiskImages
@@ -76,14 +77,14 @@ struct LayoutTarget: FuzzTarget {
       let count =
         Int(bytes.little(place + 80, 4) & 0xffff) * Int(bytes.little(place + 84, 4) & 0xffff)
       if entries >= 0, entries <= bytes.count, count <= bytes.count - entries {
-        let part = Array(bytes[entries..<entries + count])
-        bytes.set(place + 88, 4, UInt64(CRC32.of(part)))
+        let sum = CRC32.of(bytes.span.extracting(entries..<entries + count))
+        bytes.set(place + 88, 4, UInt64(sum))
       }
       let length = Int(bytes.little(place + 12, 4))
       guard length >= 20, length <= bytes.count - place else { continue }
       bytes.set(place + 16, 4, 0)
-      let header = Array(bytes[place..<place + length])
-      bytes.set(place + 16, 4, UInt64(CRC32.of(header)))
+      let sum = CRC32.of(bytes.span.extracting(place..<place + length))
+      bytes.set(place + 16, 4, UInt64(sum))
     }
     return bytes
   }

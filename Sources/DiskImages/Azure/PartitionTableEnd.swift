@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Codecs
 
 /// The backup of a GUID partition table, which must lie at the very end of its disk.
 ///
@@ -134,7 +135,7 @@ public struct PartitionTableEnd: Equatable, Sendable {
       count <= PartitionTableEnd.entriesByteLimit / size, count > 0,
       field(72) <= PartitionTableEnd.startByteCount / unit,
       let entries = PartitionTableEnd.slice(start, field(72) * unit, count * size),
-      UInt64(CRC32.of(entries[...])) == field(88, 4)
+      UInt64(CRC32.of(entries.span)) == field(88, 4)
     else { return nil }
     self.entries = entries
   }
@@ -219,14 +220,14 @@ extension PartitionTableEnd {
 
   private mutating func seal() {
     set(16, 0, 4)
-    set(16, UInt64(CRC32.of(header[0..<Int(field(12, 4))])), 4)
+    set(16, UInt64(CRC32.of(header.span.extracting(0..<Int(field(12, 4))))), 4)
   }
 
   fileprivate static func isSound(_ header: [UInt8]) -> Bool {
     let count = field(header, 12, 4)
     guard count >= 92, count <= UInt64(header.count) else { return false }
-    var summed = header[0..<Int(count)]
+    var summed = Array(header[0..<Int(count)])
     for index in 16..<20 { summed[index] = 0 }
-    return UInt64(CRC32.of(summed)) == field(header, 16, 4)
+    return UInt64(CRC32.of(summed.span)) == field(header, 16, 4)
   }
 }

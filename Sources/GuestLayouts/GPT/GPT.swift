@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Bytes
+internal import Codecs
 
 /// The GUID partition table, in sectors of 512 or 4096 bytes.
 ///
@@ -74,7 +75,7 @@ enum GPT: GuestLayout {
       throw FormatError(
         "GPT header", at: header.sector * unit, .impossible("entries beyond the end"))
     }
-    let computed = CRC32.of(entries)
+    let computed = CRC32.of(entries.span)
     guard computed == header.entriesChecksum else {
       throw FormatError(
         "GPT entries", at: header.entriesSector * unit,

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Codecs
 
 /// The header of a GUID partition table: in the second sector, and again in the disk's last one.
 ///
@@ -52,7 +53,7 @@ extension GPTHeader {
     let checksum = try cursor.u32()
     var summed = Array(bytes[0..<Int(headerSize)])
     for index in 16..<20 { summed[index] = 0 }
-    let computed = CRC32.of(summed)
+    let computed = CRC32.of(summed.span)
     guard checksum == computed else {
       throw cursor.refusal(.badChecksum(stored: UInt64(checksum), computed: UInt64(computed)))
     }
