@@ -154,18 +154,34 @@ end=$((($(size many.vhdx) + 0xfffff) >> 20 << 20))
 head -c 16M /dev/zero | put_at many.vhdx "$end"
 cat >many.py <<'P'
 import struct, sys
-# Fills the table behind its entries of three blocks.
-with open(sys.argv[1], "r+b") as file:
-    file.seek(int(sys.argv[2]) + 3 * 8)
-    file.write(struct.pack("<Q", int(sys.argv[3]) | 6) * ((1 << 17) - 3))
+name, place, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with open(name, "r+b") as file:
+    def entry(place, id):
+        file.seek(place)
+        return next(found for found in (file.read(32) for _ in range(8)) if found[:4].hex() == id)
+    # The disk's size, then all of the table behind the entries of its first three blocks.
+    metadata = struct.unpack("<Q", entry(196608 + 16, "06a27c8b")[16:24])[0]
+    item = struct.unpack("<I", entry(metadata + 32, "2442a52f")[16:20])[0]
+    table, length = struct.unpack("<QI", entry(196608 + 16, "6677c22d")[16:28])
+    file.seek(metadata + item)
+    file.write(struct.pack("<Q", size))
+    file.seek(table + 3 * 8)
+    file.write(struct.pack("<Q", place | 6) * (length // 8 - 3))
 P
-python3 many.py many.vhdx "$(python3 table.py many.vhdx)" "$end"
+python3 many.py many.vhdx "$end" "$(size disk.raw)"
 cp many.vhdx full.vhdx
 works timeout 60 vhd repair --in-place many.vhdx
 shows "no block is behind the disk's end"
 qemu-img compare -q -f vhdx -F raw many.vhdx disk.raw
 echo data | put_at full.vhdx $((end + (16 << 20) - 6))
 fails 1 timeout 60 vhd repair --in-place full.vhdx
+shows 'nothing can be repaired'
+# More of them than are kept.
+qemu-img create -q -f vhdx -o block_size=1M many.vhdx 2T
+python3 many.py many.vhdx 16777216 3145728
+fails 1 vhd check many.vhdx
+shows "an entry beyond the disk's end is used" 'more of these are not listed'
+fails 1 vhd repair many.vhdx
 shows 'nothing can be repaired'
 
 if samples=$(XDG_CACHE_HOME=$cache "$VPIPE_TOP/Tests/interop/fetch-qemu-samples"); then

@@ -15,6 +15,10 @@ struct VHDXTableCheck {
   private var taken: TakenUnits
   private var list = FindingList(VHDXTableCheck.name, at: 0)
   private var troubles = 0
+  /// Whether there is more of something than is kept.
+  private var isCut = false
+  /// Whether the rest of the table is not looked at.
+  private var isEnough: Bool { isCut || troubles >= VHDXCheck.findingLimit }
   /// Blocks of the disk, and entries that the table has for them and their bitmaps.
   private let blockCount: UInt64
   private let entryCount: UInt64
@@ -78,7 +82,7 @@ struct VHDXTableCheck {
         check.judgeBlock(check.block(index), entry, at: place)
       } else if entry != 0 {
         check.beyond.append((place, entry))
-        if check.beyond.count > VHDXTableCheck.beyondLimit { check.troubles = .max }
+        if check.beyond.count > VHDXTableCheck.beyondLimit { check.isCut = true }
       }
     }
     if let first = beyond.first {
@@ -87,11 +91,11 @@ struct VHDXTableCheck {
     judgeWhole()
   }
 
-  /// The part of the table beyond the disk's end, when entries are used there and hold nothing.
+  /// The part of the table beyond the disk's end, when entries are used there and all hold nothing.
   ///
   /// An interrupted change of size leaves them; where they hold data, the size may be what is wrong.
   func emptyBeyond() throws -> Range<UInt64>? {
-    guard let first = beyond.first, let last = beyond.last else { return nil }
+    guard !isEnough, let first = beyond.first, let last = beyond.last else { return nil }
     let starts = beyond.lazy.filter { (6...7).contains($0.entry & 7) }
       .map { min($0.entry & ~(VHDX.alignment - 1), file.size) }.sorted()
     // However many entries name a place, it is read once.
@@ -112,7 +116,7 @@ struct VHDXTableCheck {
   ) throws {
     let end = min(region.upperBound, file.size) / 8 * 8
     var position = region.lowerBound
-    while position < end, troubles < VHDXCheck.findingLimit {
+    while position < end, !isEnough {
       // Holes of the file are entries of blocks that are not there; only bitmaps may not be.
       if !needsBitmap, let data = try file.nextData(at: position) {
         position = max(position, data.lowerBound / 8 * 8)
@@ -127,11 +131,11 @@ struct VHDXTableCheck {
         let place = position + UInt64(offset)
         if entry == 0, !needsBitmap { continue }
         body(&self, (place - region.lowerBound) / 8, entry, place)
-        if troubles >= VHDXCheck.findingLimit { break }
+        if isEnough { break }
       }
       position += UInt64(count)
     }
-    if troubles >= VHDXCheck.findingLimit {
+    if isEnough {
       list.add(.note, at: region.lowerBound, .impossible("more of these are not listed"))
     }
   }
@@ -264,7 +268,7 @@ struct VHDXTableCheck {
   /// there, and their entries say so; where none says it, a block may have been lost, or a host has
   /// crashed before the entry of a new block was written.
   func unclaimed() throws -> [Finding] {
-    guard troubles < VHDXCheck.findingLimit,
+    guard !isEnough,
       !list.findings.contains(where: { $0.severity == .refusal })
     else { return [] }
     var findings: [Finding] = []
