@@ -60,6 +60,17 @@ public struct NameClaim: Sendable {
   /// Whether it is a raw disk by its nature or name.
   public var isRaw: Bool { if case .raw = kind { true } else { false } }
 
+  /// Whether the name says that this is what the file holds.
+  ///
+  /// - Parameter found: The name of a format, or a `Word`.
+  public func promises(_ found: String) -> Bool {
+    switch kind {
+    case .images(_, let content): content.contains(found)
+    case .raw: found == RawImage.name
+    case .nothing: false
+    }
+  }
+
   /// Whether it is one of the raw files that a VMDK in several files is made of: `disk-f001.vmdk`.
   private static func isFlatPart(_ name: String) -> Bool {
     guard name.hasSuffix(".vmdk"), let dash = name.lastIndex(of: "-") else { return false }
@@ -81,8 +92,8 @@ public struct NameClaim: Sendable {
   /// - Returns: What the user should know of a file whose name says nothing.
   /// - Throws: `FormatError` where the name says otherwise.
   public func check(_ found: String) throws(FormatError) -> String? {
+    if promises(found) { return nil }
     switch kind {
-    case .images(_, let content) where content.contains(found): return nil
     case .images(let ending, _):
       let isRaw = found == RawImage.name
       throw FormatError(
@@ -91,7 +102,6 @@ public struct NameClaim: Sendable {
           "its name says \(ending), but "
             + (isRaw ? "it does not begin or end like one" : "its content looks like \(found)"),
           hint: isRaw ? hint("raw reads it as it is") : choice(found)))
-    case .raw where found == RawImage.name: return nil
     case .raw:
       throw FormatError(
         "image", at: 0,

@@ -22,15 +22,14 @@ struct CheckedImage: ParsableArguments {
   ///
   /// - Parameter path: Its name, for messages.
   func format(of source: any BlockSource, _ path: String) throws -> CheckedFormat {
-    if let format = format.flatMap(CheckedFormat.init) { return format }
+    if let format = format.flatMap({ CheckedFormat(rawValue: $0) }) { return format }
     if let format = try CheckedFormat.recognize(source) { return format }
     let other = try DiskFormats.recognize(source).name
     guard other == "raw" else {
       throw Failure(.impossible, "\(path): looks like \(other), not like a VHD or VHDX")
     }
     // A fixed VHD is a raw disk but for its footer, so its name is all that is left to tell.
-    let name = path.lowercased()
-    if name.hasSuffix(".vhd") || name.hasSuffix(".avhd") { return .vhd }
+    if NameClaim(path, option: nil).promises(VHDImage.name) { return .vhd }
     throw Failure(
       .damaged, "\(path): neither begins nor ends like a VHD or VHDX",
       hint: "--format vhd looks for what is left of one")
