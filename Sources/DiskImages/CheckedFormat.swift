@@ -25,6 +25,16 @@ public enum CheckedFormat: String, CaseIterable, Sendable {
     return isVHD ? .vhd : isVHDX ? .vhdx : nil
   }
 
+  /// The format that a structure belongs to: its name begins with the format's.
+  ///
+  /// - Parameter structure: Of a `FormatError`: `VHD footer`.
+  public init?(structure: String) {
+    let word = structure.prefix { $0 != " " }
+    guard let format = CheckedFormat.allCases.first(where: { $0.rawValue.uppercased() == word })
+    else { return nil }
+    self = format
+  }
+
   /// The structures that a check looks at.
   public var structures: [String] {
     switch self {

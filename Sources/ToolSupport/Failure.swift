@@ -23,15 +23,23 @@ public struct Failure: Error, CustomStringConvertible {
 }
 
 extension Failure {
+  /// What to do about a damaged image that can be checked.
+  public static let damageHint =
+    "vhd check tells all that is wrong, vhd repair what can be brought back"
+
   /// Gives any error of the libraries its status, with `subject` in front of its words.
-  public init(_ subject: String, _ error: any Error) {
+  ///
+  /// - Parameter damageHint: The hint for a damaged image that can be checked; nil where none helps.
+  public init(
+    _ subject: String, _ error: any Error, damageHint: String? = Failure.damageHint
+  ) {
     switch error {
     case let failure as Failure: self = failure
     case let error as ReadingError: self.init(error)
     case let error as RepositoryError:
       self.init(error.status, "\(subject): \(error)", hint: error.hint)
     case let error as FormatError:
-      self.init(error.status, "\(subject): \(error)", hint: error.hint)
+      self.init(error.status, "\(subject): \(error)", hint: error.hint(damageHint))
     case let error as CompanionError:
       self.init(error.status, "\(subject): \(error)", hint: error.hint)
     case let error as LayoutError:
@@ -55,13 +63,11 @@ extension FormatError {
     }
   }
 
-  fileprivate var hint: String? {
+  fileprivate func hint(_ damageHint: String?) -> String? {
     switch reason {
     case .ambiguous(_, let hint), .misnamed(_, let hint): hint
     case .truncated, .badMagic, .badChecksum, .impossible:
-      // Both are told apart by a blank from whatever else may begin like them.
-      structure.hasPrefix("VHD ") || structure.hasPrefix("VHDX ")
-        ? "vhd check tells all that is wrong, vhd repair what can be brought back" : nil
+      CheckedFormat(structure: structure) == nil ? nil : damageHint
     case .unsupported: nil
     }
   }
@@ -123,12 +129,14 @@ extension StreamError {
 }
 
 /// Runs `body`; an error leaves with the name of what was being worked on in front.
+///
+/// - Parameter damageHint: The hint for a damaged image that can be checked; nil where none helps.
 public func naming<Result>(
-  _ subject: String, _ body: () throws -> Result
+  _ subject: String, damageHint: String? = Failure.damageHint, _ body: () throws -> Result
 ) throws(Failure) -> Result {
   do {
     return try body()
   } catch {
-    throw Failure(subject, error)
+    throw Failure(subject, error, damageHint: damageHint)
   }
 }

@@ -41,7 +41,9 @@ struct Check: Tool {
   func run() throws {
     let result: (format: CheckedFormat, findings: [Finding])
     do {
-      result = try naming(file) { try look() }
+      result = try naming(
+        file, damageHint: "vhd repair brings back what the file holds twice or can prove"
+      ) { try look() }
     } catch {
       if let junit { try JUnit.write([JUnit.Case(file, problem: error.message)], to: junit) }
       throw error

@@ -27,7 +27,7 @@ struct Repair: Tool {
 
   func run() throws {
     let source = try naming(file) { try InputFile(file) }
-    let plan = try naming(file) {
+    let plan = try naming(file, damageHint: nil) {
       try RepairPlan(source, try image.image.format(of: source, file), now: Clock.now())
     }
     var target: String?

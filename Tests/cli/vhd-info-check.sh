@@ -60,7 +60,14 @@ fails 65 vhd check disk.raw
 says 'disk.raw: neither begins nor ends like a VHD or VHDX' 'hint: --format vhd'
 cp disk.raw lost.vhd
 fails 65 vhd check lost.vhd
-says 'lost.vhd: VHD footer at byte 104857088: not the expected signature'
+says 'lost.vhd: VHD footer at byte 104857088: not the expected signature' \
+  'hint: vhd repair brings back what the file holds twice or can prove'
+never_says 'vhd check tells'
+mv lost.vhd LOST.AVHD
+fails 65 vhd check LOST.AVHD
+says 'LOST.AVHD: VHD footer at byte 104857088'
+fails 65 vhd repair LOST.AVHD
+is "$(cat stderr)" ''
 fails 65 vhd check --json disk.raw
 python3 -c '
 import json
