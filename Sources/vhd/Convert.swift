@@ -38,6 +38,6 @@ struct Convert: Tool {
       Expansion(feed.readingAhead()), named: SourceName(source).shown, disk: nil, plan, to: output,
       image.output
     ).run()
-    try image.report(destination)
+    try image.report(destination, plan.format)
   }
 }

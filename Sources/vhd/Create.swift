@@ -52,7 +52,7 @@ struct Create: Tool {
       Expansion(feed), named: name, disk: sources.isEmpty ? disk : nil, plan, to: destination,
       image.output
     ).run()
-    try image.report(output)
+    try image.report(output, plan.format)
   }
 
   private func openFeed(_ destination: ImageOutput) throws -> any VolumeFeed {
@@ -86,9 +86,11 @@ extension ImageArguments {
   }
 
   /// Describes what was made, when that was asked for and stdout does not hold the image.
-  func report(_ path: String) throws {
+  ///
+  /// - Parameter format: What it was made as, whatever it looks like.
+  func report(_ path: String, _ format: ImageFormat) throws {
     guard json, path != "-" else { return }
-    try Console.result(json: try naming(path) { try ImageReport(path) })
+    try Console.result(json: try naming(path) { try ImageReport(path, format: format.rawValue) })
   }
 }
 

@@ -35,21 +35,25 @@ struct Resize: Tool {
   func run() throws {
     let wanted = ByteSize.parse(size) ?? 0
     let source = try naming(file) { try InputFile(file) }
-    let plan = try makePlan(source, wanted)
+    let format = try naming(file) { try image.image.format(of: source, file) }
+    let plan = try makePlan(source, format, wanted)
     // A disk that builds on another one gets no other size.
     let path = try image.make(plan.steps, source, participle: "resized", mayHaveParent: false)
     for note in plan.notes { Console.warn("\(path): \(note)") }
-    if json { return try Console.result(json: try naming(path) { try ImageReport(path) }) }
+    if json {
+      return try Console.result(
+        json: try naming(path) { try ImageReport(path, format: format.rawValue) })
+    }
     if quiet { return }
     try Console.result("\(path): a disk of \(wanted) bytes, \(plan.oldSize) before")
   }
 
-  private func makePlan(_ source: InputFile, _ wanted: UInt64) throws(Failure) -> ResizePlan {
+  private func makePlan(
+    _ source: InputFile, _ format: CheckedFormat, _ wanted: UInt64
+  ) throws(Failure) -> ResizePlan {
     do {
       return try naming(file) {
-        try ResizePlan(
-          source, try image.image.format(of: source, file), to: wanted, cutsData: forceShrink,
-          now: Clock.now())
+        try ResizePlan(source, format, to: wanted, cutsData: forceShrink, now: Clock.now())
       }
     } catch {
       guard error.message.contains("holds data behind the wanted end") else { throw error }

@@ -27,6 +27,15 @@ for name in "info.json", "made.json":
     assert info["blocks"] == 50 and info["allocated_blocks"] == 1 and info["block_size"] == 2 << 20, info
 END
 
+# What was made is no riddle, whatever it is called.
+works vhd convert disk.raw named.img --format vhd --type dynamic --json
+is "$(cat stderr)" ''
+works vhd create disk.raw -o named.bin --format vhdx --type dynamic --json
+is "$(cat stderr)" ''
+works vhd resize named.img 200M -o resized.img --json
+is "$(cat stderr)" ''
+shows '"format":"vhd"' '"size":209715200'
+
 works vhd check fixed.vhd
 shows 'fixed.vhd: no problem'
 works vhd check --quiet dynamic.vhd
