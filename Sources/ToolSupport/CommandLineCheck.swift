@@ -31,19 +31,28 @@ struct CommandLineCheck {
       ? "\(Console.toolName) --help" : "\(Console.toolName) \(command._commandName) --help"
   }
 
-  /// Refuses a command line without a command, where there must be one.
+  /// Refuses a command line without a command, where there must be one, and help for none that exists.
   func requireCommand() throws(Failure) {
-    guard !commands.isEmpty, tool.configuration.defaultSubcommand == nil else { return }
+    guard !commands.isEmpty else { return }
+    if arguments.first == "help" {
+      let topic = arguments.dropFirst().first { !$0.hasPrefix("-") && $0 != "help" }
+      if let topic, !names.contains(topic) { throw unknownCommand(topic) }
+      return
+    }
+    guard tool.configuration.defaultSubcommand == nil else { return }
     guard let first = arguments.first else {
       throw Failure(
         .usage, "no command was named", hint: "\(Console.toolName) --help lists them")
     }
     if first.hasPrefix("-") { return try refuseOptionsInFront(first) }
-    guard first != "help", !names.contains(first) else { return }
+    if !names.contains(first) { throw unknownCommand(first) }
+  }
+
+  private func unknownCommand(_ word: String) -> Failure {
     let hint =
-      nearest(to: first, of: names).map { "\(Console.toolName) \($0) is close to it" }
+      nearest(to: word, of: names).map { "\(Console.toolName) \($0) is close to it" }
       ?? "the commands are \(names.joined(separator: ", "))"
-    throw Failure(.usage, "\(first): no such command", hint: hint)
+    return Failure(.usage, "\(word): no such command", hint: hint)
   }
 
   private func refuseOptionsInFront(_ first: String) throws(Failure) {

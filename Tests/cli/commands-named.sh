@@ -21,6 +21,16 @@ fails 64 vstore lsit -r R
 says 'vstore: lsit: no such command' 'hint: vstore list is close to it'
 fails 64 vhd frobnicate
 says 'vhd: frobnicate: no such command' 'hint: the commands are create, convert, diff, info, check, repair'
+fails 64 vhd help frobnicate
+is "$(size stdout)" 0
+says 'vhd: frobnicate: no such command' 'hint: the commands are create'
+fails 64 vstore help lsit
+says 'hint: vstore list is close to it'
+fails 64 vrestore help exprot
+says 'hint: vrestore export is close to it'
+works vhd help help
+works vrestore help export
+shows 'OVERVIEW: Make an image of a point'
 fails 64 vstore -r R list
 says 'vstore: -r: stands before the command' 'options go behind the command: vstore list -r'
 works vstore -r R --help
