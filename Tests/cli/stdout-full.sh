@@ -68,6 +68,7 @@ vhd create <stream
 vhd create --type dynamic disk.raw
 vhd create --json -o new.vhd disk.raw
 vhd convert disk.raw -
+vhd resize a.vhd -o new.vhd 20M
 vhd info a.vhd
 vhd info --json a.vhd
 vhd check a.vhd
@@ -78,6 +79,14 @@ vhd help create
 vread --generate-completion-script bash
 LIST
 [ "$count" -gt 50 ] || fail "only $count commands tried"
+
+# What is made by then is whole, and stays.
+for command in 'vhd resize a.vhd -o new.vhd 20M' 'vhd create --json -o new.vhd disk.raw'; do
+  rm -f new.vhd
+  fails 2 sh -c "$command >/dev/full"
+  says 'stdout: '
+  works vhd check new.vhd
+done
 
 # A pipe that nobody reads is no success either.
 for command in 'vread disk.raw' 'vchunk <stream' 'vdedup -r R <chunks' 'vrestore -r R a' 'vrestore -r R a --raw' 'vhd create <stream'; do
