@@ -89,6 +89,14 @@ requires_root() {
   [ "$(id -u)" = 0 ] || skip 'needs root'
 }
 
+# requires_mount KIND: skip the test where this user cannot mount images of that file system.
+requires_mount() {
+  requires_root
+  requires losetup mount
+  grep -qw "$1" /proc/filesystems || modprobe "$1" 2>/dev/null || skip "the kernel has no $1"
+  losetup -f >/dev/null 2>&1 || skip 'no loop devices'
+}
+
 # fails STATUS COMMAND...: run it and expect exactly this exit status; its output goes to the files
 # `stdout` and `stderr`. With status 0 it is the way to catch the output of something that works.
 fails() {

@@ -40,7 +40,6 @@ struct Signature {
   /// The places are those of util-linux's libblkid.
   static let all: [Signature] =
     [
-      Signature("XFS", "XFSB", at: 0, label: 108..<120, uuid: 32),
       Signature("NTFS", "NTFS    ", at: 3),
       Signature("exFAT", "EXFAT   ", at: 3),
       Signature("BitLocker", "-FVE-FS-", at: 3),

@@ -1,0 +1,108 @@
+internal import Blocks
+internal import Bytes
+
+/// An XFS file system on one device, with its log inside.
+///
+/// What is free is what the tree of free extents by block says, group by group. It is believed when
+/// the log needs no replay, each checksum on the way holds, the tree by size holds the same extents,
+/// the counters of the groups and of the superblock agree, and nothing that is known to be in use
+/// lies in it: group headers, the log, free lists, the trees' own blocks, and inodes.
+struct XFSFileSystem: GuestFileSystem {
+  let volume: XFSVolume
+  private var superblock: XFSSuperblock { volume.superblock }
+
+  init(_ volume: XFSVolume) { self.volume = volume }
+
+  var byteCount: UInt64 { superblock.byteCount }
+
+  var usedByteCount: UInt64? {
+    guard superblock.freeBlockCount <= superblock.blockCount else { return nil }
+    return (superblock.blockCount - superblock.freeBlockCount) * superblock.blockByteCount
+  }
+
+  var fileDoubt: String? {
+    if let doubt = standingDoubt { return doubt }
+    do {
+      try requireCleanLog()
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  func freeSpace() throws -> FreeSpace {
+    if let doubt = standingDoubt { throw GuestDoubt(doubt) }
+    try requireCleanLog()
+    var free = FreeSpace()
+    var counted: UInt64 = 0
+    for number in 0..<superblock.groupCount {
+      let group = try XFSGroup(volume, number)
+      let before = free.byteCount
+      try XFSFreeExtents(volume, group).add(to: &free)
+      // Each sum is below the number of blocks, which is below 2^47.
+      counted += (free.byteCount - before) / superblock.blockByteCount
+      counted += UInt64(group.listCount)
+      if superblock.hasLazyCounters { counted += group.treeBlockCount }
+      try requireUse(of: group, outside: free)
+    }
+    guard counted == superblock.freeBlockCount else {
+      throw GuestDoubt(
+        "its superblock counts \(superblock.freeBlockCount) free blocks, its groups \(counted)")
+    }
+    let log = try superblock.byteRange(of: superblock.logStart, count: superblock.logBlockCount)
+    guard free.extents.intersection(log).isEmpty else {
+      throw GuestDoubt("its log lies in what it calls free")
+    }
+    return free
+  }
+
+  func files() throws -> (any FileTree)? { nil }
+
+  /// Why nothing of it can be left out whatever its log says; nil when all is inside and whole.
+  private var standingDoubt: String? {
+    if superblock.isInProgress { return "mkfs.xfs or xfs_copy did not finish it" }
+    if superblock.incompatible & XFSSuperblock.Incompatible.needsRepair != 0 {
+      return "it says that it needs xfs_repair"
+    }
+    if superblock.logStart == 0 { return "its log is on another device" }
+    if superblock.realtimeBlockCount != 0 { return "it has a realtime device" }
+    return nil
+  }
+
+  private func requireCleanLog() throws {
+    let log = try superblock.byteRange(of: superblock.logStart, count: superblock.logBlockCount)
+    try XFSLog(volume, log).requireClean()
+  }
+
+  /// Requires that what is known to be in use is not called free.
+  private func requireUse(of group: XFSGroup, outside free: FreeSpace) throws {
+    func require(_ block: UInt64, _ count: UInt64, _ what: String) throws {
+      let start = superblock.byteOffset(group: group.number, block: block)
+      let range = start..<start + count * superblock.blockByteCount
+      guard free.extents.intersection(range).isEmpty else {
+        throw GuestDoubt("\(what) of allocation group \(group.number) lies in what it calls free")
+      }
+    }
+    for tree in [group.freeByBlock, group.freeBySize, group.inodes] + group.others {
+      try tree.forEachBlock { try require($0, 1, "a tree block") }
+    }
+    var listed: Set<UInt64> = []
+    try group.forEachListed(volume) {
+      guard superblock.holds(group: group.number, block: $0, count: 1), listed.insert($0).inserted
+      else { throw GuestDoubt("the free list of allocation group \(group.number) is damaged") }
+      try require($0, 1, "the free list")
+    }
+    var inodeCount: UInt64 = 0
+    try XFSInodeChunks(volume, group).forEach { chunk in
+      inodeCount += chunk.inodeCount
+      for blocks in chunk.blocks {
+        try require(blocks.lowerBound, UInt64(blocks.count), "an inode chunk")
+      }
+    }
+    guard inodeCount == group.inodeCount else {
+      throw GuestDoubt(
+        "allocation group \(group.number) counts \(group.inodeCount) inodes, its tree \(inodeCount)"
+      )
+    }
+  }
+}

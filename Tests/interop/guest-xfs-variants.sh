@@ -1,0 +1,49 @@
+#!/bin/sh
+# Free space of XFS, whatever features mkfs.xfs gives it, is skipped: all of it, and nothing else.
+. "$(dirname "$0")/../cli/functions.sh"
+. "$VPIPE_TOP/Tests/interop/guest-xfs-functions"
+
+# variant NAME SIZE OPTION...: one file system with files.
+variant() {
+  name=$1.img
+  shift
+  xfs_make "$name" "$@"
+  xfs_proves "$name"
+  rm -f "$name"
+}
+
+# old NAME SIZE OPTION...: one of version 4.
+old() {
+  name=$1.img
+  shift
+  xfs_make_old "$name" "$@"
+  xfs_proves "$name" unmounted
+  rm -f "$name"
+}
+
+variant default 320M
+variant reverse 1200M -d agcount=5 -b size=1024 -m rmapbt=1 -i nrext64=1
+old version4 320M -m crc=0 -b size=512
+[ "${VPIPE_ALL:-0}" = 1 ] || exit 0
+
+for size in 1024 2048 4096 8192 16384 32768 65536; do
+  variant block-$size 400M -b size=$size
+  variant block-$size-all 400M -b size=$size -m rmapbt=1,reflink=1 -i nrext64=1 -n size=65536
+  variant block-$size-none 400M -b size=$size -m rmapbt=0,reflink=0,bigtime=0,finobt=0,inobtcount=0 -i sparse=0,nrext64=0
+done
+for size in 512 1024 2048; do
+  variant inode-$size 400M -i size=$size
+  variant inode-$size-dense 400M -i size=$size,sparse=0
+done
+for size in 512 1024 2048 4096 8192 16384 32768 65536; do
+  old version4-$size 400M -m crc=0 -b size=$size
+  old version4-$size-old 400M -m crc=0 -b size=$size -l version=1,lazy-count=0 -i attr=1,projid32bit=0 -n ftype=0
+  [ $size -lt 4096 ] || old version4-$size-sector 400M -m crc=0 -b size=$size -s size=4096 -n ftype=1
+done
+variant sector 400M -s size=4096
+variant sector-log 400M -l sectsize=4096
+variant stripe 400M -d su=64k,sw=2 -l su=256k
+variant groups-2 400M -d agcount=2
+variant groups-40 3G -d agcount=40
+variant odd 400003K -d agcount=3
+variant own-id 400M -m uuid=11111111-2222-3333-4444-555555555555 -L label
