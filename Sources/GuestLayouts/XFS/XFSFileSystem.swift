@@ -56,7 +56,7 @@ struct XFSFileSystem: GuestFileSystem {
     return free
   }
 
-  func files() throws -> (any FileTree)? { nil }
+  func files() throws -> (any FileTree)? { try XFSFileTree(volume) }
 
   /// Why nothing of it can be left out whatever its log says; nil when all is inside and whole.
   private var standingDoubt: String? {
@@ -93,7 +93,7 @@ struct XFSFileSystem: GuestFileSystem {
       try require($0, 1, "the free list")
     }
     var inodeCount: UInt64 = 0
-    try XFSInodeChunks(volume, group).forEach { chunk in
+    try XFSInodeChunks(volume, group).forEachChunk { chunk in
       inodeCount += chunk.inodeCount
       for blocks in chunk.blocks {
         try require(blocks.lowerBound, UInt64(blocks.count), "an inode chunk")

@@ -30,7 +30,7 @@ struct XFSInodeChunks {
   }
 
   /// Calls `body` for each chunk.
-  func forEach(_ body: (Chunk) throws -> Void) throws {
+  func forEachChunk(_ body: (Chunk) throws -> Void) throws {
     let isSparse =
       volume.superblock.incompatible & XFSSuperblock.Incompatible.sparseInodes != 0
     var end: UInt64 = 0
