@@ -22,6 +22,6 @@ public enum GuestLayouts {
   ///
   /// To add a file system, write its folder and name it here.
   public static let all: [any GuestLayout.Type] = [
-    GPT.self, MBR.self, LinuxSwap.self, LVM2.self, XFS.self, KnownContents.self,
+    GPT.self, MBR.self, LinuxSwap.self, LVM2.self, XFS.self, NTFS.self, KnownContents.self,
   ]
 }

@@ -40,7 +40,6 @@ struct Signature {
   /// The places are those of util-linux's libblkid.
   static let all: [Signature] =
     [
-      Signature("NTFS", "NTFS    ", at: 3),
       Signature("exFAT", "EXFAT   ", at: 3),
       Signature("BitLocker", "-FVE-FS-", at: 3),
       Signature("ReFS", "ReFS\0\0\0\0", at: 3),
