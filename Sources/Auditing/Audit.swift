@@ -23,7 +23,7 @@ public struct Audit {
   ///   - skipped: What of each disk was left out.
   ///   - files: The files of which the content was left out.
   ///   - names: The disks' names.
-  ///   - folder: Where file systems are restored for their checkers; files without names.
+  ///   - folder: Where file systems are restored for their checkers.
   public init(
     _ layout: MachineLayout, originals: [any BlockSource], copies: [any BlockSource],
     skipped: [ExtentSet], files: [SkippedFile], names: [String], folder: String

@@ -2,15 +2,18 @@ internal import Blocks
 internal import Bytes
 internal import Platform
 
-/// Images without a name, which are looked at and gone with the process.
+/// Images that are looked at and thrown away; a signal removes them, too.
 struct Scratch {
   private static let pieceByteCount: UInt64 = 1 << 20
   /// Where they are made.
   let folder: String
 
   /// Writes the bytes of a source to a sparse file.
-  func image(of source: any BlockSource) throws -> FileDescriptor {
-    let file = try Files.unnamed(in: folder)
+  ///
+  /// - Returns: The file, which is never to be committed, and is gone with its owner.
+  func image(of source: any BlockSource) throws -> AtomicFile {
+    let image = try AtomicFile("\(folder)/vpipe-audit.img", replacing: true, permissions: 0o600)
+    let file = image.file
     try file.truncate(to: source.size)
     let buffer = Buffer(count: Int(Scratch.pieceByteCount))
     var position: UInt64 = 0
@@ -27,6 +30,6 @@ struct Scratch {
         position += UInt64(count)
       }
     }
-    return file
+    return image
   }
 }

@@ -8,7 +8,8 @@ internal import Glibc
 /// error or a crash before that leaves nothing under the final name.
 public final class AtomicFile {
   public let path: String
-  private let temporary: String
+  /// The name that it has until it is whole.
+  public let temporary: String
   private let slot: Int32
   private var finished = false
   public let file: FileDescriptor

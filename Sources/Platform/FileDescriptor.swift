@@ -82,9 +82,6 @@ public final class FileDescriptor: @unchecked Sendable {
     self.init(number)
   }
 
-  /// A path by which a program that this process runs can open the same file.
-  public var pathForOthers: String { "/proc/\(getpid())/fd/\(number)" }
-
   /// Closes the file, so that errors that only show then are seen.
   public func close() throws(SystemError) {
     guard !closed else { return }
