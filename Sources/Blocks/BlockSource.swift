@@ -45,6 +45,8 @@ public struct SourceError: Error, CustomStringConvertible {
     case unreadable(SystemError)
     /// The file ended before its size.
     case ended
+    /// What is kept of it is not what it should be, for the reason in the text.
+    case damaged(String)
     /// Nothing can be read of it any more, for the reason in the text.
     case lost(String)
   }
@@ -72,7 +74,7 @@ public struct SourceError: Error, CustomStringConvertible {
     return switch reason {
     case .unreadable(let error): "\(place): \(error)"
     case .ended: "\(place): the source has become shorter"
-    case .lost(let reason): "\(place): \(reason)"
+    case .damaged(let reason), .lost(let reason): "\(place): \(reason)"
     }
   }
 

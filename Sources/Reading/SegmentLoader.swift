@@ -126,7 +126,7 @@ struct SegmentLoader: Sendable {
     switch error.reason {
     case .ended where volume.isRaw: end = error.range.lowerBound
     case .lost: end = start
-    case .ended, .unreadable: return nil
+    case .ended, .unreadable, .damaged: return nil
     }
     volume.missing.end(at: end)
     return end

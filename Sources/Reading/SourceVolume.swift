@@ -127,7 +127,7 @@ public final class SourceVolume: Sendable {
       switch error.reason {
       case .ended where isRaw: missing.end(at: error.range.lowerBound)
       case .lost: missing.end(at: offset)
-      case .ended, .unreadable: break
+      case .ended, .unreadable, .damaged: break
       }
       return offset..<size
     }

@@ -14,8 +14,11 @@ final class MapReader {
   private let root: MapTarget
   private let size: UInt64
   private let levels: Int
-  /// The path of nodes that was read last, by level: most reads go on where the last ended.
-  private var path: [Int: (id: Digest, node: MapInner)] = [:]
+  /// Nodes that were read a short while ago, in the order in which they came: most reads go on where
+  /// the last ended, and some go to and fro.
+  private var nodes: [(id: Digest, node: MapInner)] = []
+  /// How many nodes are kept, of 64 KiB each.
+  private static let nodeLimit = 48
   /// Ids of the inner nodes that were read.
   private(set) var nodesRead: Set<Digest> = []
 
@@ -68,11 +71,12 @@ final class MapReader {
   }
 
   private func node(_ id: Digest, level: Int) throws -> MapInner {
-    if let known = path[level], known.id == id { return known.node }
+    if let known = nodes.last(where: { $0.id == id })?.node, known.level == level { return known }
     let bytes = try reader.bytes(id)
     do {
       let node = try MapInner(parsing: bytes.span, level: level)
-      path[level] = (id, node)
+      if nodes.count >= MapReader.nodeLimit { nodes.removeFirst() }
+      nodes.append((id, node))
       nodesRead.insert(id)
       return node
     } catch {
