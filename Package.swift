@@ -105,8 +105,8 @@ let package = Package(
     tool(
       "vstore",
       [
-        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "Reading", "Repositories",
-        "ToolSupport",
+        "Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "GuestLayouts", "Auditing",
+        "Reading", "Repositories", "ToolSupport",
       ]),
     tool(
       "vrestore",

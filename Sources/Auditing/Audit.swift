@@ -9,32 +9,45 @@ internal import Platform
 /// checkers on what would be restored, and a walk through all files of both sides.
 public struct Audit {
   private let layout: MachineLayout
-  private let originals: [any BlockSource]
+  /// Nil where only the copies are at hand.
+  private let originals: [any BlockSource]?
   private let copies: [any BlockSource]
+  private let holes: [[HoleKind: ExtentSet]]
+  /// All that was left out of each disk.
   private let skipped: [ExtentSet]
-  private let files: [SkippedFile]
+  private let listed: Set<String>
   private let names: [String]
   private let scratch: Scratch
 
   /// - Parameters:
-  ///   - layout: What the original disks hold.
-  ///   - originals: The disks.
+  ///   - layout: What the original disks hold, or the copies where those are all there is.
+  ///   - originals: The disks; nil when they are not at hand.
   ///   - copies: What comes back of them, in the same order.
-  ///   - skipped: What of each disk was left out.
-  ///   - files: The files of which the content was left out.
+  ///   - holes: What was left out of each disk on purpose, by kind; zeros are not among it.
+  ///   - files: The paths of the guest's files of which the content was left out.
   ///   - names: The disks' names.
   ///   - folder: Where file systems are restored for their checkers.
   public init(
-    _ layout: MachineLayout, originals: [any BlockSource], copies: [any BlockSource],
-    skipped: [ExtentSet], files: [SkippedFile], names: [String], folder: String
+    _ layout: MachineLayout, originals: [any BlockSource]?, copies: [any BlockSource],
+    holes: [[HoleKind: ExtentSet]], files: [String], names: [String], folder: String
   ) {
     self.layout = layout
     self.originals = originals
     self.copies = copies
-    self.skipped = skipped
-    self.files = files
+    self.holes = holes
+    skipped = holes.map { ExtentSet($0.values.flatMap(\.ranges)) }
+    listed = Audit.ends(of: files)
     self.names = names
     scratch = Scratch(folder: folder)
+  }
+
+  /// Paths and all that they end in: a file system does not know where its guest mounts it.
+  private static func ends(of files: [String]) -> Set<String> {
+    var result: Set<String> = []
+    for path in files {
+      for index in path.indices where path[index] == "/" { result.insert(String(path[index...])) }
+    }
+    return result
   }
 
   /// Runs it.
@@ -42,8 +55,8 @@ public struct Audit {
   /// - Parameter tell: Takes each check as soon as it is done.
   /// - Throws: What reading a disk or writing to the folder throws.
   public func run(_ tell: (AuditCheck) throws -> Void) throws {
-    for index in originals.indices { try tell(try outside(index)) }
-    for (number, volume) in layout.volumes.enumerated() where volume.placement.byteCount > 0 {
+    for index in (originals ?? []).indices { try tell(try outside(index)) }
+    for volume in layout.volumes where volume.placement.byteCount > 0 {
       let place = place(of: volume)
       guard skips(volume) else {
         try tell(AuditCheck(place, "skipped", .passed("nothing is left out")))
@@ -55,7 +68,7 @@ public struct Audit {
         }
         continue
       }
-      try tell(try compareFiles(of: volume, finding, number, place))
+      try tell(try lookAtFiles(of: volume, finding, place))
       try check(volume, finding, place, tell)
     }
   }
@@ -76,53 +89,64 @@ public struct Audit {
 
   /// All bytes that were not left out must have come back.
   private func outside(_ disk: Int) throws -> AuditCheck {
+    guard let originals else { return AuditCheck(names[disk], "bytes", .notDone("no original")) }
     var problems: [String] = []
+    let left = originals[disk].size - skipped[disk].byteCount
+    guard originals[disk].size == copies[disk].size else {
+      return AuditCheck(names[disk], "bytes", .failed(["the sizes differ"]))
+    }
     var comparison = DiskComparison(
       HoledSource(originals[disk], holes: skipped[disk]), copies[disk])
     try comparison.forEachDifference { range in
       problems.append("bytes \(range.lowerBound) to \(range.upperBound) differ")
       return problems.count < 20
     }
-    let left = originals[disk].size - skipped[disk].byteCount
+    let text = ByteSize.text(skipped[disk].byteCount)
     return AuditCheck(
       names[disk], "bytes",
       problems.isEmpty
-        ? .passed(
-          "\(ByteSize.text(left)) are as they were, \(ByteSize.text(skipped[disk].byteCount)) left out"
-        )
+        ? .passed("\(ByteSize.text(left)) are as they were, \(text) left out")
         : .failed(problems))
   }
 
-  private func compareFiles(
-    of volume: GuestVolume, _ finding: GuestFinding, _ number: Int, _ place: String
+  private func lookAtFiles(
+    of volume: GuestVolume, _ finding: GuestFinding, _ place: String
   ) throws -> AuditCheck {
-    let copy = volume.source(on: copies)
     do {
-      guard let before = try finding.fileSystem?.files() else {
+      let copy = volume.source(on: copies)
+      let found = try GuestLayouts.contents(of: GuestArea(copy))
+      guard found.count == 1, found[0].kind == finding.kind, let system = found[0].fileSystem
+      else { return AuditCheck(place, "files", .failed(["the copy is no \(finding.kind)"])) }
+      guard let after = try system.files() else {
         return AuditCheck(place, "files", .notDone("files of \(finding.kind) are not read"))
       }
-      let found = try GuestLayouts.contents(of: GuestArea(copy))
-      guard found.count == 1, found[0].kind == finding.kind,
-        let after = try found[0].fileSystem?.files()
-      else { return AuditCheck(place, "files", .failed(["the copy is no \(finding.kind)"])) }
-      let ids = Set(files.filter { $0.volume == number }.map(\.id))
-      var comparison = TreeComparison((before, volume.source), (after, copy), skipped: ids)
+      guard originals != nil, let before = try finding.fileSystem?.files() else {
+        var walk = HoleWalk(after, volume.placement, holes: holes, listed: listed)
+        try walk.run()
+        return AuditCheck(
+          place, "files", outcome(walk.problems, walk.counts, "are all there", notes: []))
+      }
+      var comparison = TreeComparison((before, volume.source), (after, copy), listed: listed)
       try comparison.run()
-      return AuditCheck(place, "files", outcome(of: comparison))
+      return AuditCheck(
+        place, "files",
+        outcome(comparison.problems, comparison.counts, "are the same", notes: comparison.notes))
     } catch let error as FormatError {
       return AuditCheck(place, "files", .failed(["\(error)"]))
     }
   }
 
-  private func outcome(of comparison: TreeComparison) -> AuditCheck.Outcome {
-    guard comparison.problems.isEmpty else { return .failed(comparison.problems) }
-    let counts = comparison.counts
+  private func outcome(
+    _ problems: [String], _ counts: TreeComparison.Counts, _ verdict: String, notes: [String]
+  ) -> AuditCheck.Outcome {
+    guard problems.isEmpty else { return .failed(problems) }
     var text =
       "\(counts.files) files of \(ByteSize.text(counts.bytes)) in \(counts.folders) folders"
-    text += " are the same"
+    text += " \(verdict)"
     if counts.skipped > 0 { text += ", \(counts.skipped) left out on purpose" }
     if counts.unknown > 0 {
-      text += ", \(counts.unknown) cannot be compared (\(comparison.notes.joined(separator: "; ")))"
+      text += ", \(counts.unknown) cannot be compared"
+      if !notes.isEmpty { text += " (\(notes.joined(separator: "; ")))" }
     }
     return .passed(text)
   }
@@ -136,7 +160,7 @@ public struct Audit {
     let image = try scratch.image(of: volume.source(on: copies))
     for checker in checkers {
       let outcome = try checker.check(image) {
-        try scratch.image(of: volume.source(on: originals))
+        try originals.map { try scratch.image(of: volume.source(on: $0)) }
       }
       try tell(AuditCheck(place, checker.name, outcome))
     }

@@ -22,7 +22,7 @@ struct TreeComparison {
   private let copy: any FileTree
   private let originalDisk: any BlockSource
   private let copyDisk: any BlockSource
-  private let skipped: Set<UInt64>
+  private let listed: Set<String>
   private(set) var counts = Counts()
   private(set) var problems: [String] = []
   /// Why files could not be compared, the first few.
@@ -36,16 +36,16 @@ struct TreeComparison {
   /// - Parameters:
   ///   - original: The files, and the bytes of their file system.
   ///   - copy: The same of the copy.
-  ///   - skipped: The ids of files of which the content was left out.
+  ///   - listed: The paths of files of which the content was left out, and all that they end in.
   init(
     _ original: (tree: any FileTree, disk: any BlockSource),
-    _ copy: (tree: any FileTree, disk: any BlockSource), skipped: Set<UInt64>
+    _ copy: (tree: any FileTree, disk: any BlockSource), listed: Set<String>
   ) {
     self.original = original.tree
     self.copy = copy.tree
     originalDisk = original.disk
     copyDisk = copy.disk
-    self.skipped = skipped
+    self.listed = listed
   }
 
   mutating func run() throws {
@@ -148,7 +148,7 @@ struct TreeComparison {
   }
 
   private mutating func compareContent(of file: GuestFile, _ path: String) throws {
-    if skipped.contains(file.id) {
+    if listed.contains(GuestText.path(Array(path.utf8))) {
       counts.skipped += 1
       return
     }

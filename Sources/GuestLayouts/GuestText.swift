@@ -1,7 +1,7 @@
 internal import Bytes
 
 /// Names and identifiers from a guest's disk, made fit to be shown.
-enum GuestText {
+public enum GuestText {
   /// Text of a fixed field, ended by a NUL or the field's end; nil when it is empty.
   static func label(_ bytes: [UInt8]?) -> String? {
     guard let bytes else { return nil }
@@ -17,7 +17,7 @@ enum GuestText {
   }
 
   /// A path in a guest; bytes that are no UTF-8 and what could steer a terminal are replaced.
-  static func path(_ bytes: [UInt8]) -> String { cleaned(String(decoding: bytes, as: UTF8.self)) }
+  public static func path(_ bytes: [UInt8]) -> String { cleaned(String(decoding: bytes, as: UTF8.self)) }
 
   /// Text without what could steer a terminal, and without spaces around it.
   private static func shown(_ text: String) -> String? {

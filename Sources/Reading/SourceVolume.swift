@@ -81,6 +81,11 @@ public final class SourceVolume: Sendable {
   /// All that is left out on purpose, in whole grains.
   public var leftOut: ExtentSet { ExtentSet(skipped.extents.map(\.range)) }
 
+  /// The same by kind.
+  public var leftOutByKind: [HoleKind: ExtentSet] {
+    Dictionary(grouping: skipped.extents, by: \.kind).mapValues { ExtentSet($0.map(\.range)) }
+  }
+
   /// Calls `body` for each extent of `range`, in order: a hole, or nil for what must be read.
   ///
   /// - Parameters:

@@ -88,6 +88,9 @@ public struct SkippedFileIndex {
     entries.sort { $0.range.lowerBound < $1.range.lowerBound }
   }
 
+  /// The paths of all files.
+  public var paths: [String] { Array(Set(entries.map(\.path))) }
+
   /// Splits a range where the file changes: each part with the path of its file, nil for none.
   public func parts(of range: Range<UInt64>) -> [(Range<UInt64>, String?)] {
     var low = 0

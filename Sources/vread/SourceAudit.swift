@@ -1,5 +1,6 @@
 internal import Auditing
 internal import Blocks
+internal import GuestLayouts
 internal import Platform
 internal import Reading
 internal import ToolSupport
@@ -32,11 +33,11 @@ struct SourceAudit {
     }
     for text in feed.takeWarnings() where !options.quiet { Console.warn(text) }
     let disks = feed.volumes.map(\.disk)
-    let skipped = feed.volumes.map(\.leftOut)
     let audit = Audit(
       machine.layout, originals: disks,
-      copies: zip(disks, skipped).map { HoledSource($0, holes: $1) }, skipped: skipped,
-      files: machine.files, names: feed.volumes.map(\.header.name), folder: folder)
+      copies: feed.volumes.map { HoledSource($0.disk, holes: $0.leftOut) },
+      holes: feed.volumes.map(\.leftOutByKind), files: machine.files.map(\.path),
+      names: feed.volumes.map(\.header.name), folder: folder)
     var report = AuditReport(json: json, isQuiet: options.quiet)
     try naming("sources") { try audit.run { try report.add($0) } }
     try report.finish(junit: junit)

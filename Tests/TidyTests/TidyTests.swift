@@ -52,7 +52,12 @@ struct TidyTests {
     ),
     ("vchunk", below7.union(["Chunking", "Reading", "Repositories"])),
     ("vdedup", below7.union(["Codecs", "Reading", "Repositories"])),
-    ("vstore", below7.union(["Codecs", "Chunking", "Streams", "Reading", "Repositories"])),
+    (
+      "vstore",
+      below7.union([
+        "Codecs", "Chunking", "Streams", "GuestLayouts", "Auditing", "Reading", "Repositories",
+      ])
+    ),
     ("vrestore", below7.union(["Codecs", "Streams", "Reading", "Writing", "Repositories"])),
     (
       "vhd",
