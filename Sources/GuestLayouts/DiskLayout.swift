@@ -8,6 +8,8 @@ public struct DiskLayout: Sendable {
   public var contents: [GuestFinding] { table == nil ? volumes.first?.contents ?? [] : [] }
   /// The disk itself when it has no table, or its partitions.
   public private(set) var volumes: [GuestVolume] = []
+  /// Whether the disk is a part of something else, although it has a table, or may be.
+  private var isPart = false
   /// Damage, and why something is not left out.
   public internal(set) var warnings: [String] = []
 
@@ -28,7 +30,15 @@ public struct DiskLayout: Sendable {
         table = try layout.find(in: area).first
         if table != nil { break }
       }
-      if table == nil {
+      if table != nil {
+        // A mirror of which the superblock is at the end looks like the disk that it is half of.
+        isPart = true
+        let member = try LinuxRAID.find(in: area).first
+        isPart = member != nil
+        if let member {
+          warnings.append("the disk is a \(member.kind) (\(member.note ?? "")), table and all")
+        }
+      } else {
         take(
           GuestVolume(
             title: "the disk", placement: Placement(disk: number, range: 0..<disk.size),
@@ -64,7 +74,7 @@ public struct DiskLayout: Sendable {
           title: title, placement: Placement(disk: number, range: partition.range),
           source: source, contents: found)
         volume.partition = partition
-        volume.isAlone = !DiskLayout.hasNeighbours(partition, in: table)
+        volume.isAlone = !isPart && !DiskLayout.hasNeighbours(partition, in: table)
         take(volume)
       } catch {
         warnings.append("\(title) cannot be looked into: \(error)")

@@ -11,7 +11,8 @@ public protocol GuestFileSystem: Sendable {
   /// Bytes in use, as its own counters say, its metadata among them; nil when it has none.
   var usedByteCount: UInt64? { get }
   /// Why what files hold must not be left out although free space may be; nil when the places of
-  /// files can be trusted. It concerns swap files and files that the user excludes.
+  /// files can be trusted. It concerns swap files and files that the user excludes. What throws in
+  /// `freeSpace` need not be told here as well: both are asked.
   var fileDoubt: String? { get }
   /// Looks for what belongs to nothing: no file, no directory, no structure of any kind.
   ///

@@ -16,7 +16,6 @@ enum KnownContents: GuestLayout {
         uuid: $0.uuid.flatMap { GuestText.uuid(area.bytes(16, at: $0)) })
     }
     if let finding = ext(in: area) { found.append(finding) }
-    if let finding = fat(in: area) { found.append(finding) }
     if let finding = luks(in: area) { found.append(finding) }
     if try isZFS(area) { found.append(GuestFinding("ZFS member")) }
     return found
@@ -25,7 +24,7 @@ enum KnownContents: GuestLayout {
   /// Whether the first sector is a file system's own, and so is no partition table.
   static func isBootSector(_ area: GuestArea) -> Bool {
     ["NTFS    ", "EXFAT   ", "-FVE-FS-", "ReFS\0\0\0\0"].contains { area.holds($0, at: 3) }
-      || fat(in: area) != nil
+      || FAT.isBootSector(area)
   }
 
   /// The second, third or fourth extended file system: one superblock, told apart by features.
@@ -45,18 +44,6 @@ enum KnownContents: GuestLayout {
     return GuestFinding(
       kind, label: GuestText.label(area.bytes(16, at: base + 120)),
       uuid: GuestText.uuid(area.bytes(16, at: base + 104)))
-  }
-
-  private static func fat(in area: GuestArea) -> GuestFinding? {
-    guard area.holds([0x55, 0xAA], at: 510), let jump = area.bytes(1, at: 0),
-      jump[0] == 0xEB || jump[0] == 0xE9
-    else { return nil }
-    let variants = [("FAT12", 54), ("FAT16", 54), ("FAT32", 82)]
-    for (kind, offset) in variants where area.holds(kind + "   ", at: offset) {
-      let label = GuestText.label(area.bytes(11, at: offset - 11))
-      return GuestFinding(kind, label: label == "NO NAME" ? nil : label)
-    }
-    return nil
   }
 
   private static func luks(in area: GuestArea) -> GuestFinding? {

@@ -35,18 +35,14 @@ struct Signature {
   private static let bcache: [UInt8] = [
     0xC6, 0x85, 0x73, 0xF6, 0x4E, 0x1A, 0x45, 0xCA, 0x82, 0x65, 0xF5, 0x7F, 0x48, 0xBA, 0x6D, 0x81,
   ]
-  private static let raid: [UInt8] = [0xFC, 0x4E, 0x2B, 0xA9]
 
   /// The places are those of util-linux's libblkid.
   static let all: [Signature] =
     [
-      Signature("exFAT", "EXFAT   ", at: 3),
-      Signature("BitLocker", "-FVE-FS-", at: 3),
-      Signature("ReFS", "ReFS\0\0\0\0", at: 3),
       Signature(
         "btrfs", "_BHRfS_M", at: btrfs + 64, label: btrfs + 299..<btrfs + 555, uuid: btrfs + 32),
-      Signature("Linux RAID member", raid, at: 0),
-      Signature("Linux RAID member", raid, at: 4096),
+      Signature("BitLocker", "-FVE-FS-", at: 3),
+      Signature("ReFS", "ReFS\0\0\0\0", at: 3),
       Signature("bcache", bcache, at: 4096 + 24),
       Signature("F2FS", [0x10, 0x20, 0xF5, 0xF2], at: 1024),
       Signature("HFS+", "H+", at: 1024),
