@@ -13,7 +13,14 @@ public enum Checksum {
   }
 }
 
-/// The same checksum over bytes that come piece by piece.
+/// XXH64, which btrfs can use for its blocks.
+public enum XXH64 {
+  public static func of(_ bytes: Span<UInt8>) -> UInt64 {
+    unsafe bytes.withUnsafeBytes { unsafe CXXHash.XXH64($0.baseAddress, $0.count, 0) }
+  }
+}
+
+/// XXH3-64 over bytes that come piece by piece.
 @safe public final class RunningChecksum {
   private let state: OpaquePointer
 

@@ -31,7 +31,6 @@ struct Signature {
     return try area.source.bytes(magic.count, at: UInt64(offset)) == magic
   }
 
-  private static let btrfs = 64 << 10
   private static let bcache: [UInt8] = [
     0xC6, 0x85, 0x73, 0xF6, 0x4E, 0x1A, 0x45, 0xCA, 0x82, 0x65, 0xF5, 0x7F, 0x48, 0xBA, 0x6D, 0x81,
   ]
@@ -39,8 +38,6 @@ struct Signature {
   /// The places are those of util-linux's libblkid.
   static let all: [Signature] =
     [
-      Signature(
-        "btrfs", "_BHRfS_M", at: btrfs + 64, label: btrfs + 299..<btrfs + 555, uuid: btrfs + 32),
       Signature("BitLocker", "-FVE-FS-", at: 3),
       Signature("ReFS", "ReFS\0\0\0\0", at: 3),
       Signature("bcache", bcache, at: 4096 + 24),
