@@ -22,7 +22,8 @@ public enum GuestLayouts {
   ///
   /// To add a file system, write its folder and name it here.
   public static let all: [any GuestLayout.Type] = [
-    GPT.self, MBR.self, LinuxSwap.self, LVM2.self, LinuxRAID.self, XFS.self, NTFS.self, FAT.self,
+    GPT.self, MBR.self, LinuxSwap.self, LVM2.self, LinuxRAID.self, Ext.self, XFS.self, NTFS.self,
+    FAT.self,
     ExFAT.self, Btrfs.self, KnownContents.self,
   ]
 }

@@ -15,7 +15,6 @@ enum KnownContents: GuestLayout {
         label: $0.label.flatMap { GuestText.label(area.bytes($0.count, at: $0.lowerBound)) },
         uuid: $0.uuid.flatMap { GuestText.uuid(area.bytes(16, at: $0)) })
     }
-    if let finding = ext(in: area) { found.append(finding) }
     if let finding = luks(in: area) { found.append(finding) }
     if try isZFS(area) { found.append(GuestFinding("ZFS member")) }
     return found
@@ -25,25 +24,6 @@ enum KnownContents: GuestLayout {
   static func isBootSector(_ area: GuestArea) -> Bool {
     ["NTFS    ", "EXFAT   ", "-FVE-FS-", "ReFS\0\0\0\0"].contains { area.holds($0, at: 3) }
       || FAT.isBootSector(area)
-  }
-
-  /// The second, third or fourth extended file system: one superblock, told apart by features.
-  private static func ext(in area: GuestArea) -> GuestFinding? {
-    let base = 1024
-    guard area.u16(at: base + 56) == 0xEF53, let compatible = area.u32(at: base + 92),
-      let incompatible = area.u32(at: base + 96), let readOnly = area.u32(at: base + 100)
-    else { return nil }
-    let kind =
-      if incompatible & 0x8 != 0 {
-        "ext journal"
-      } else if incompatible & 0x2C0 != 0 || readOnly & 0x478 != 0 {
-        "ext4"
-      } else {
-        compatible & 0x4 != 0 ? "ext3" : "ext2"
-      }
-    return GuestFinding(
-      kind, label: GuestText.label(area.bytes(16, at: base + 120)),
-      uuid: GuestText.uuid(area.bytes(16, at: base + 104)))
   }
 
   private static func luks(in area: GuestArea) -> GuestFinding? {
