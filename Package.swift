@@ -146,6 +146,8 @@ let package = Package(
     tests("AppliancesTests", ["Bytes", "Codecs", "Appliances", "TestSupport"]),
     tests("NetworkDisksTests", ["Blocks", "NetworkDisks"]),
     tests("GuestLayoutsTests", ["Bytes", "Codecs", "Blocks", "GuestLayouts"]),
+    tests(
+      "AuditingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Auditing", "TestSupport"]),
     tests("WritingTests", ["Bytes", "Codecs", "Writing"]),
     tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),
   ]

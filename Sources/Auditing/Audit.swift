@@ -55,7 +55,9 @@ public struct Audit {
   /// - Parameter tell: Takes each check as soon as it is done.
   /// - Throws: What reading a disk or writing to the folder throws.
   public func run(_ tell: (AuditCheck) throws -> Void) throws {
-    for index in (originals ?? []).indices { try tell(try outside(index)) }
+    for (index, original) in (originals ?? []).enumerated() {
+      try tell(try outside(index, original))
+    }
     for volume in layout.volumes where volume.placement.byteCount > 0 {
       let place = place(of: volume)
       guard skips(volume) else {
@@ -88,15 +90,14 @@ public struct Audit {
   }
 
   /// All bytes that were not left out must have come back.
-  private func outside(_ disk: Int) throws -> AuditCheck {
-    guard let originals else { return AuditCheck(names[disk], "bytes", .notDone("no original")) }
+  private func outside(_ disk: Int, _ original: any BlockSource) throws -> AuditCheck {
     var problems: [String] = []
-    let left = originals[disk].size - skipped[disk].byteCount
-    guard originals[disk].size == copies[disk].size else {
+    let left = original.size - skipped[disk].byteCount
+    guard original.size == copies[disk].size else {
       return AuditCheck(names[disk], "bytes", .failed(["the sizes differ"]))
     }
     var comparison = DiskComparison(
-      HoledSource(originals[disk], holes: skipped[disk]), copies[disk])
+      HoledSource(original, holes: skipped[disk]), copies[disk])
     try comparison.forEachDifference { range in
       problems.append("bytes \(range.lowerBound) to \(range.upperBound) differ")
       return problems.count < 20

@@ -24,6 +24,19 @@ public protocol GuestFileSystem: Sendable {
   func files() throws -> (any FileTree)?
 }
 
+extension GuestFileSystem {
+  /// Bytes in use: by its counters, or else by its map; nil when neither can be told.
+  public var bytesInUse: UInt64? {
+    if let usedByteCount { return usedByteCount }
+    do {
+      let free = try freeSpace().byteCount
+      return free <= byteCount ? byteCount - free : nil
+    } catch {
+      return nil
+    }
+  }
+}
+
 /// Why everything has to be read.
 public struct GuestDoubt: Error, CustomStringConvertible {
   /// In the user's words: `its journal has not been replayed`.

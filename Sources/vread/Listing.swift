@@ -149,7 +149,7 @@ struct Listing {
 extension [GuestFinding] {
   /// What is in use of the only file system among them.
   fileprivate var used: String {
-    guard count == 1, let used = self[0].fileSystem?.usedByteCount else { return "" }
+    guard count == 1, let used = self[0].fileSystem?.bytesInUse else { return "" }
     return ByteSize.text(used)
   }
 }
@@ -157,7 +157,7 @@ extension [GuestFinding] {
 extension GuestFinding {
   /// `3.20 GiB of 8.00 GiB in use`.
   fileprivate var usage: String? {
-    guard let fileSystem, let used = fileSystem.usedByteCount else { return nil }
+    guard let fileSystem, let used = fileSystem.bytesInUse else { return nil }
     return "\(ByteSize.text(used)) of \(ByteSize.text(fileSystem.byteCount)) in use"
   }
 

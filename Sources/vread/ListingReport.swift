@@ -116,7 +116,7 @@ extension ListingReport.Content {
     uuid = finding.uuid
     note = finding.note
     size = finding.fileSystem?.byteCount
-    used = finding.fileSystem?.usedByteCount
+    used = finding.fileSystem?.bytesInUse
     partitions = finding.partitions.isEmpty ? nil : finding.partitions.map { .init($0) }
   }
 }
