@@ -1,7 +1,7 @@
 #!/bin/sh
 # NTFS that was not unmounted, that is hibernated, that has shadow copies or damage is read whole, and a warning says why.
 . "$(dirname "$0")/../cli/functions.sh"
-. "$(dirname "$0")/ntfs.sh"
+. "$(dirname "$0")/guest-ntfs-functions"
 
 ntfs_make clean.img 8M
 ntfs_mount clean.img folder || fail "$(cat ntfs-log)"

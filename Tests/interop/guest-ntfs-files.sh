@@ -2,7 +2,7 @@
 # Files of NTFS that are left out, in every form that content has: they come back with their sizes and zeros, what is in
 # its record or has two names is left in, and all others have their hashes.
 . "$(dirname "$0")/../cli/functions.sh"
-. "$(dirname "$0")/ntfs.sh"
+. "$(dirname "$0")/guest-ntfs-functions"
 
 # check SECTOR CLUSTER
 check() {

@@ -2,7 +2,7 @@
 # NTFS with clusters and sectors of any size, aged until it is fragmented: of the copy without free space, ntfsfix says that
 # it is in order, every file has its hash, and what is left out is free for partclone, too.
 . "$(dirname "$0")/../cli/functions.sh"
-. "$(dirname "$0")/ntfs.sh"
+. "$(dirname "$0")/guest-ntfs-functions"
 
 # check CLUSTER SECTOR SIZE COUNT
 check() {

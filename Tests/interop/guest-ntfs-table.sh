@@ -2,7 +2,7 @@
 # A master file table in so many pieces that other records tell where they are, and a bitmap that ntfsresize made longer
 # more than once: what is free is known all the same, and the volume's size may be any.
 . "$(dirname "$0")/../cli/functions.sh"
-. "$(dirname "$0")/ntfs.sh"
+. "$(dirname "$0")/guest-ntfs-functions"
 
 requires ntfsresize
 

@@ -8,8 +8,9 @@ internal import Bytes
 struct NTFSFiles: FileTree {
   /// The most bytes of a stream beside a file's content that is told as an attribute.
   static let streamByteLimit: UInt64 = 64 << 10
-  /// The most such streams of one file.
-  static let streamLimit = 64
+  /// The most such streams of one file, and the most bytes of all of them.
+  static let streamLimit = 1024
+  static let streamsByteLimit: UInt64 = 4 << 20
 
   let nameRule = NameRule.ignoringCase
   let root: UInt64
@@ -207,13 +208,15 @@ struct NTFSFiles: FileTree {
         names.append(attribute.name)
       }
     }
+    var left = NTFSFiles.streamsByteLimit
     return try names.compactMap { name in
       guard let content = try volume.content(.data, name, of: node),
-        content.size <= NTFSFiles.streamByteLimit, !name.contains(0)
+        content.size <= min(left, NTFSFiles.streamByteLimit), !name.contains(0)
       else { return nil }
       if case .mapped(let mapped) = content, mapped.flags & NTFSAttribute.encrypted != 0 {
         return nil
       }
+      left -= content.size
       return ExtendedAttribute(
         name: Array("user.".utf8) + NTFSNames.bytes(name),
         value: try bytes(of: content, limit: NTFSFiles.streamByteLimit, node))
