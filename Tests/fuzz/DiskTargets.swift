@@ -92,8 +92,8 @@ struct LayoutTarget: FuzzTarget {
   func run(_ input: [UInt8]) throws {
     for sectorSize: UInt32 in [512, 4096] {
       let source = MemorySource(input, sectorSize: sectorSize)
-      let layout = DiskLayout(of: source)
-      for extents in layout.skippable.values {
+      let plan = SkipPlan(MachineLayout(of: [source]), kinds: [.free, .swap])
+      for extents in plan.skipped[0].values {
         for range in extents.ranges {
           try Fuzz.require(range.upperBound <= source.size, "\(range) of \(source.size)")
         }

@@ -61,7 +61,7 @@ enum Fuzz {
     "qcow2": ImageTarget(format: QCOW2Image.self), "qed": ImageTarget(format: QEDImage.self),
     "vdi": ImageTarget(format: VDIImage.self), "chain": ChainTarget(), "ovf": OVFTarget(),
     "manifest": ManifestTarget(), "vmdkstream": VMDKStreamTarget(),
-    "vhdrepair": RepairTarget(.vhd), "vhdxrepair": RepairTarget(.vhdx),
+    "vhdrepair": RepairTarget(.vhd), "vhdxrepair": RepairTarget(.vhdx), "ntfs": GuestTarget.ntfs,
   ]
 
   static let target: any FuzzTarget = {
