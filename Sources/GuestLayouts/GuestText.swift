@@ -17,7 +17,9 @@ public enum GuestText {
   }
 
   /// A path in a guest; bytes that are no UTF-8 and what could steer a terminal are replaced.
-  public static func path(_ bytes: [UInt8]) -> String { cleaned(String(decoding: bytes, as: UTF8.self)) }
+  public static func path(_ bytes: [UInt8]) -> String {
+    cleaned(String(decoding: bytes, as: UTF8.self))
+  }
 
   /// Text without what could steer a terminal, and without spaces around it.
   private static func shown(_ text: String) -> String? {

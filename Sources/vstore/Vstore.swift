@@ -9,7 +9,8 @@ struct Vstore: Tool {
     abstract: "Keep recovery points of disks in a repository.",
     version: Version.text,
     subcommands: [
-      Init.self, Put.self, List.self, Show.self, Check.self, AuditPoint.self, Stats.self, Known.self,
+      Init.self, Put.self, List.self, Show.self, Check.self, AuditPoint.self, Stats.self,
+      Known.self,
       MakeBaseline.self, RepairIndex.self,
     ])
 }
