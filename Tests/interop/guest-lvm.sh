@@ -2,7 +2,7 @@
 # A volume group over a partition and a whole disk, made by lvm2: swap areas in a linear and in a striped volume are
 # left out where their pieces lie, and what belongs to no volume is free; all other bytes are as they were.
 . "$(dirname "$0")/../cli/functions.sh"
-. "$(dirname "$0")/lvm.sh"
+. "$(dirname "$0")/guest-lvm-functions"
 
 requires mkswap
 noise 40M >a.raw
