@@ -90,6 +90,15 @@ make 128M 3000000 -c 32K -L 'A LABEL'
 works vread --list volume.raw
 shows 'exFAT'
 
+# Files are found by their names, in any case.
+copy_out() { cp -r mounted "$1"; }
+works vread --skip zero,free --exclude '/SECOND/some folder/DEEPER/**' --raw volume.raw
+mv stdout copy
+fsck.exfat -n copy >fsck.log 2>&1 || fail "excluded: $(cat fsck.log)"
+mounted volume.raw copy_out whole
+mounted copy copy_out rest
+left_out whole rest 'second/Some Folder/deeper'
+
 # unskipped WHY: nothing is left out of the volume.
 unskipped() {
   works vread --skip zero,free --raw volume.raw

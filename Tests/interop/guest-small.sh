@@ -25,6 +25,18 @@ small_hashes() {
   (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
 }
 
+# left_out FOLDER FOLDER PATH: of two copies of a tree, the second one has zeros in the files of this folder.
+left_out() {
+  small_hashes "$1" | grep -vF "  ./$3/" >others
+  small_hashes "$2" | grep -vF "  ./$3/" | cmp - others
+  find "$1/$3" -type f -size +0 | grep -q . || fail "no file in $3"
+  find "$1/$3" -type f -printf '%P\n' >names
+  while read -r _name; do
+    is "$(size "$1/$3/$_name")" "$(size "$2/$3/$_name")"
+    [ "$(tr -d '\000' <"$2/$3/$_name" | wc -c)" = 0 ] || fail "$_name is not left out"
+  done <names
+}
+
 # kept IMAGE: bytes that are not skipped as free.
 kept() {
   works vread --skip zero,free --list --json "$1"
