@@ -62,6 +62,7 @@ enum Fuzz {
     "vdi": ImageTarget(format: VDIImage.self), "chain": ChainTarget(), "ovf": OVFTarget(),
     "manifest": ManifestTarget(), "vmdkstream": VMDKStreamTarget(),
     "vhdrepair": RepairTarget(.vhd), "vhdxrepair": RepairTarget(.vhdx), "ntfs": GuestTarget.ntfs,
+    "fat": GuestTarget.fat, "exfat": GuestTarget.exFAT, "btrfs": GuestTarget.btrfs,
   ]
 
   static let target: any FuzzTarget = {
