@@ -63,6 +63,7 @@ enum Fuzz {
     "manifest": ManifestTarget(), "vmdkstream": VMDKStreamTarget(),
     "vhdrepair": RepairTarget(.vhd), "vhdxrepair": RepairTarget(.vhdx), "ntfs": GuestTarget.ntfs,
     "fat": GuestTarget.fat, "exfat": GuestTarget.exFAT, "btrfs": GuestTarget.btrfs,
+    "xfs": GuestTarget.xfs,
   ]
 
   static let target: any FuzzTarget = {

@@ -1,8 +1,10 @@
 internal import Bytes
 
-/// Access lists: XFS keeps them as trusted attributes, big-endian, a count and then for each entry
-/// tag (4), id (4), rights (2) and 2 bytes. Linux shows them little-endian: version 2 (4), then tag
-/// (2), rights (2) and id (4), all ones where there is none.
+/// Access lists, which XFS keeps as trusted attributes.
+///
+/// There they are big-endian: a count and then for each entry tag (4), id (4), rights (2) and 2
+/// bytes. Linux shows them little-endian: version 2 (4), then tag (2), rights (2) and id (4), all ones
+/// where there is none.
 ///
 /// Linux, fs/xfs/libxfs/xfs_format.h, `xfs_acl`; include/uapi/linux/posix_acl_xattr.h.
 enum XFSAccessList {

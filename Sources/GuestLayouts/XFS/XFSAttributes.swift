@@ -27,6 +27,8 @@ struct XFSAttributes {
   /// The largest value.
   private static let valueLimit = 64 << 10
   private static let levelLimit = 6
+  /// More leaves than this are a loop.
+  private static let leafLimit = 1 << 14
 
   private enum Flag {
     static let inside: UInt8 = 1
@@ -82,12 +84,11 @@ struct XFSAttributes {
       place = block.bytes.span.big64(at: block.start) & 0xFFFF_FFFF
       block = try self.block(at: place)
     }
-    var blocks: UInt64 = 0
+    var blocks = 0
     while true {
       guard !block.isNode else { throw fork.refusal("its attributes are damaged") }
       blocks += 1
-      // No chain is longer than the blocks that there are.
-      guard blocks <= fork.blockLimit else { throw fork.refusal("its attributes are in a loop") }
+      guard blocks <= XFSAttributes.leafLimit else { throw fork.refusal("too many attributes") }
       try readLeaf(block)
       guard block.next != 0 else { return }
       block = try self.block(at: block.next)
@@ -153,7 +154,7 @@ struct XFSAttributes {
     }
   }
 
-  /// A value in blocks of its own, each with a header in version 5:
+  /// Reads a value in blocks of its own, each with a header in version 5.
   ///
   ///     offset size  field
   ///          0    4  magic "XARM"

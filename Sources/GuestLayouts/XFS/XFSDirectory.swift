@@ -128,6 +128,7 @@ struct XFSDirectory {
       try cursor.skip(12)
     }
     let end = isOnly ? try tableStart(bytes, at: offset) : bytes.count
+    guard end >= cursor.position else { throw cursor.refusal(.impossible("its table is too long")) }
     return try visitEntries(&cursor, bytes, until: end, body)
   }
 

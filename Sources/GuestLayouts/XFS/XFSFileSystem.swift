@@ -4,10 +4,13 @@ internal import Bytes
 /// An XFS file system on one device, with its log inside.
 ///
 /// What is free is what the tree of free extents by block says, group by group. It is believed when
-/// the log needs no replay, each checksum on the way holds, the tree by size holds the same extents,
+/// the log needs no replay or the replay is understood (`XFSReplay`), each checksum on the way holds, the tree by size holds the same extents,
 /// the counters of the groups and of the superblock agree, and nothing that is known to be in use
 /// lies in it: group headers, the log, free lists, the trees' own blocks, and inodes.
 struct XFSFileSystem: GuestFileSystem {
+  /// The most blocks of a log that only says that the file system was frozen.
+  private static let frozenBlockLimit: UInt64 = 4096
+
   let volume: XFSVolume
   private var superblock: XFSSuperblock { volume.superblock }
 
@@ -23,16 +26,65 @@ struct XFSFileSystem: GuestFileSystem {
   var fileDoubt: String? {
     if let doubt = standingDoubt { return doubt }
     do {
-      try requireCleanLog()
-      return nil
+      return try filesMayChange() ? "its log has not been replayed" : nil
     } catch {
       return "\(error)"
     }
   }
 
+  /// Whether the replay of the log will change more than counters in the superblock.
+  private func filesMayChange() throws -> Bool {
+    let log = try XFSLog(volume)
+    guard case .dirty(let tail, let head) = try log.state() else { return false }
+    // A frozen file system has a few records, each with the superblock.
+    let start = min(tail & 0xFFFF_FFFF, log.blockCount)
+    guard (head + log.blockCount - start) % log.blockCount <= XFSFileSystem.frozenBlockLimit else {
+      return true
+    }
+    let sector = 0..<UInt64(superblock.sectorByteCount)
+    return try XFSReplay(log, from: tail, to: head).named.ranges != [sector]
+  }
+
   func freeSpace() throws -> FreeSpace {
     if let doubt = standingDoubt { throw GuestDoubt(doubt) }
-    try requireCleanLog()
+    let log = try XFSLog(volume)
+    guard case .dirty(let tail, let head) = try log.state() else {
+      let (free, counted) = try freeSpace(in: volume)
+      guard counted == superblock.freeBlockCount else {
+        throw GuestDoubt(
+          "its superblock counts \(superblock.freeBlockCount) free blocks, its groups \(counted)")
+      }
+      return free
+    }
+    do {
+      return try freeSpace(after: XFSReplay(log, from: tail, to: head))
+    } catch let error as FormatError {
+      throw GuestDoubt("its log has not been replayed: \(error)")
+    }
+  }
+
+  /// What is free before and after a log is replayed, and has no part in that.
+  ///
+  /// Linux counts anew then, so the superblock's counters do not matter.
+  private func freeSpace(after replay: XFSReplay) throws -> FreeSpace {
+    let source = XFSReplayedSource(volume.source, replay.changed)
+    let bytes = try volume.bytes(XFSSuperblock.byteCount, at: 0, of: "XFS superblock")
+    var after = try XFSSuperblock(parsing: try source.bytes(bytes.count, at: 0) ?? bytes)
+    after.freeBlockCount = superblock.freeBlockCount
+    if after.unknownFeature == nil { after.logFeatures = superblock.logFeatures }
+    guard after == superblock else {
+      throw GuestDoubt("its log has not been replayed, and changes the whole file system")
+    }
+    let (found, _) = try freeSpace(in: XFSVolume(source: source, superblock: superblock))
+    var free = FreeSpace()
+    for range in found.extents.ranges {
+      for gap in replay.named.gaps(in: range) { free.add(gap) }
+    }
+    return free
+  }
+
+  /// What the groups call free, and how many blocks the superblock should count as free.
+  private func freeSpace(in volume: XFSVolume) throws -> (free: FreeSpace, counted: UInt64) {
     var free = FreeSpace()
     var counted: UInt64 = 0
     for number in 0..<superblock.groupCount {
@@ -43,17 +95,13 @@ struct XFSFileSystem: GuestFileSystem {
       counted += (free.byteCount - before) / superblock.blockByteCount
       counted += UInt64(group.listCount)
       if superblock.hasLazyCounters { counted += group.treeBlockCount }
-      try requireUse(of: group, outside: free)
-    }
-    guard counted == superblock.freeBlockCount else {
-      throw GuestDoubt(
-        "its superblock counts \(superblock.freeBlockCount) free blocks, its groups \(counted)")
+      try requireUse(of: group, in: volume, outside: free)
     }
     let log = try superblock.byteRange(of: superblock.logStart, count: superblock.logBlockCount)
     guard free.extents.intersection(log).isEmpty else {
       throw GuestDoubt("its log lies in what it calls free")
     }
-    return free
+    return (free, counted)
   }
 
   func files() throws -> (any FileTree)? { try XFSFileTree(volume) }
@@ -69,13 +117,10 @@ struct XFSFileSystem: GuestFileSystem {
     return nil
   }
 
-  private func requireCleanLog() throws {
-    let log = try superblock.byteRange(of: superblock.logStart, count: superblock.logBlockCount)
-    try XFSLog(volume, log).requireClean()
-  }
-
   /// Requires that what is known to be in use is not called free.
-  private func requireUse(of group: XFSGroup, outside free: FreeSpace) throws {
+  private func requireUse(
+    of group: XFSGroup, in volume: XFSVolume, outside free: FreeSpace
+  ) throws {
     func require(_ block: UInt64, _ count: UInt64, _ what: String) throws {
       let start = superblock.byteOffset(group: group.number, block: block)
       let range = start..<start + count * superblock.blockByteCount

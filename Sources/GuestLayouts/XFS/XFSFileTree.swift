@@ -62,7 +62,7 @@ struct XFSFileTree: FileTree {
     return inode
   }
 
-  /// The target, inside the inode or in blocks with a header each run of them:
+  /// The target, inside the inode or in runs of blocks with a header each.
   ///
   ///     offset size  field
   ///          0    4  magic "XSLM"   version 5 only, as all

@@ -75,7 +75,7 @@ struct XFSFork: Sendable {
       var cursor = ByteCursor(bytes.span, of: "XFS inode", .big)
       let (level, count) = (Int(try cursor.u16()), Int(try cursor.u16()))
       let room = (bytes.count - 4) / 16
-      guard (1..<XFSFork.levelLimit).contains(level), (1...max(room, 1)).contains(count) else {
+      guard (1..<XFSFork.levelLimit).contains(level), count > 0, count <= room else {
         throw refusal("a root of \(count) records on level \(level)")
       }
       _ = try descend(Node(bytes: bytes, start: 4, count: count, room: room), level, &walk, body)

@@ -1,50 +1,101 @@
 internal import Blocks
 internal import Bytes
 
-/// The log of an XFS file system, as far as it takes to tell whether it has to be replayed.
+/// The log of an XFS file system: where it begins and ends, and whether it has to be replayed.
 ///
 /// The log is a ring of blocks of 512 bytes. Each carries the number of the cycle in which it was
 /// written, so the head, where the next record will go, is where the number falls by one. It is
-/// searched for as Linux does it: by halves, and then by looking at each block as far back as writes
-/// may have been under way at once. A clean unmount leaves a record of one operation, `unmount`,
-/// that ends at the head; then nothing is replayed.
+/// searched for as Linux does it: by halves, then by looking at each block as far back as writes may
+/// have been under way at once, and last back from a record that was cut off. A clean unmount leaves
+/// a record of one operation, `unmount`, that ends at the head; then nothing is replayed.
 ///
-/// Where Linux mends what it finds, such as a record that was cut off behind an unmount record,
-/// this calls the log dirty: a doubt costs space only.
-///
-/// Linux, fs/xfs/xfs_log_recover.c, `xlog_find_head`, `xlog_find_tail`,
+/// Linux, fs/xfs/xfs_log_recover.c, `xlog_find_head`, `xlog_find_zeroed`, `xlog_find_tail`,
 /// `xlog_check_unmount_rec`; fs/xfs/libxfs/xfs_log_format.h.
 struct XFSLog {
   static let blockByteCount: UInt64 = 512
   /// Blocks that may be under way at once: 8 records of 256 KiB.
-  private static let windowBlockCount: UInt64 = 4096
+  private static let windowLimit: UInt64 = 4096
   /// How much of it is read at a time.
   private static let pieceBlockCount: UInt64 = 512
 
-  private let volume: XFSVolume
+  enum State {
+    case clean
+    /// The records from that with the sequence `tail` to the block `head` are to be replayed.
+    case dirty(tail: UInt64, head: UInt64)
+  }
+
+  let volume: XFSVolume
   private let range: Range<UInt64>
   /// How many blocks it has.
   let blockCount: UInt64
+  private let window: UInt64
 
-  /// - Parameter range: Its bytes; they lie in the area.
-  init(_ volume: XFSVolume, _ range: Range<UInt64>) {
+  /// The log inside the file system.
+  ///
+  /// - Throws: `FormatError` when it is not in one.
+  init(_ volume: XFSVolume) throws(FormatError) {
     self.volume = volume
-    self.range = range
+    range = try volume.superblock.byteRange(
+      of: volume.superblock.logStart, count: volume.superblock.logBlockCount)
     blockCount = (range.upperBound - range.lowerBound) / XFSLog.blockByteCount
+    window = min(XFSLog.windowLimit, blockCount)
   }
 
-  /// Requires that the log has nothing to replay.
+  /// Whether something is to be replayed.
   ///
-  /// - Throws: `GuestDoubt` when it has, or when it cannot be told; `FormatError`, `SourceError`.
-  func requireClean() throws {
+  /// - Throws: `GuestDoubt` when it cannot be told; `FormatError`, `SourceError`.
+  func state() throws -> State {
     let (head, oldCycle) = try findHead()
-    guard let record = try lastRecord(before: head) else {
+    guard let last = try record(endingAt: head) else {
       throw GuestDoubt("no record is found in its log")
     }
-    guard record.isUnmount else {
-      throw GuestDoubt("its log has not been replayed: it was not unmounted cleanly")
+    guard (last.block + last.record.blockCount) % blockCount == head else {
+      throw GuestDoubt("the records of its log do not follow each other")
     }
-    try requireCycle(oldCycle, from: head)
+    guard last.record.isUnmount else {
+      return .dirty(tail: last.record.tail, head: head)
+    }
+    let behind = head..<min(head + window, blockCount)
+    guard try firstBlock(in: behind, where: { $0 != oldCycle }) == nil else {
+      throw GuestDoubt("something was written to its log behind the unmount")
+    }
+    return .clean
+  }
+
+  /// Where the next record would be written, and the cycle that the blocks from there on have.
+  private func findHead() throws -> (block: UInt64, oldCycle: UInt32) {
+    let last = blockCount - 1
+    let (firstCycle, lastCycle) = (try cycle(of: 0), try cycle(of: last))
+    guard firstCycle != 0 else { throw GuestDoubt("its log is empty") }
+    guard firstCycle == lastCycle || firstCycle - 1 == lastCycle else {
+      throw GuestDoubt("the cycles of its log do not follow each other")
+    }
+    var head = blockCount
+    if firstCycle != lastCycle {
+      // The first block with the last block's cycle, which is 0 where nothing was written yet.
+      var low: UInt64 = 0
+      head = last
+      while head - low > 1 {
+        let middle = (low + head) / 2
+        if try cycle(of: middle) == lastCycle { head = middle } else { low = middle }
+      }
+    }
+    let hole = firstCycle == lastCycle ? lastCycle - 1 : lastCycle
+    if head >= window || lastCycle == 0 {
+      let start = head - min(head, window)
+      head = try firstBlock(in: start..<head) { $0 == hole } ?? head
+    } else if let block = try firstBlock(
+      in: blockCount - (window - head)..<blockCount, where: { $0 == hole &- 1 })
+    {
+      head = block
+    } else {
+      head = try firstBlock(in: 0..<head) { $0 == hole } ?? head
+    }
+    // A record that does not end there was cut off, and does not count.
+    if let last = try record(before: head), last.record.blockCount != last.distance {
+      head = last.block
+    }
+    return (head % blockCount, lastCycle)
   }
 
   /// The cycle of a block.
@@ -59,87 +110,68 @@ struct XFSLog {
     return first == XFSLogRecord.magic ? UInt32(truncatingIfNeeded: word) : first
   }
 
-  /// Bytes of blocks that do not pass the end.
-  private func bytes(_ block: UInt64, _ count: UInt64) throws -> [UInt8] {
-    try volume.bytes(
-      Int(count * XFSLog.blockByteCount), at: range.lowerBound + block * XFSLog.blockByteCount,
+  /// The bytes of blocks, around the ring's end.
+  func bytes(_ block: UInt64, _ count: UInt64) throws -> [UInt8] {
+    let first = min(count, blockCount - block)
+    let bytes = try volume.bytes(
+      Int(first * XFSLog.blockByteCount), at: range.lowerBound + block * XFSLog.blockByteCount,
       of: "XFS log")
+    guard first < count else { return bytes }
+    return try bytes
+      + volume.bytes(
+        Int((count - first) * XFSLog.blockByteCount), at: range.lowerBound, of: "XFS log")
   }
 
-  /// Where the next record would be written, and the cycle that the blocks from there on have.
-  private func findHead() throws -> (block: UInt64, oldCycle: UInt32) {
-    let last = blockCount - 1
-    let (firstCycle, lastCycle) = (try cycle(of: 0), try cycle(of: last))
-    guard firstCycle != 0 else { throw GuestDoubt("its log is empty") }
-    if firstCycle == lastCycle {
-      try requireCycle(firstCycle, before: blockCount)
-      return (0, lastCycle)
-    }
-    guard lastCycle == firstCycle - 1 else {
-      throw GuestDoubt("the cycles of its log do not follow each other")
-    }
-    // The first block with the last block's cycle, which is 0 where nothing was written yet.
-    var (low, high) = (UInt64(0), last)
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if try cycle(of: middle) == lastCycle { high = middle } else { low = middle }
-    }
-    try requireCycle(firstCycle, before: high)
-    return (high, lastCycle)
-  }
-
-  /// Requires that the blocks before the head have its cycle, or, at the ring's end, the one before.
-  private func requireCycle(_ cycle: UInt32, before head: UInt64) throws {
-    let count = min(XFSLog.windowBlockCount, blockCount)
-    try requireCycle(cycle, head - min(head, count)..<head)
-    guard head < count else { return }
-    try requireCycle(cycle - 1, max(head, blockCount - (count - head))..<blockCount)
-  }
-
-  /// Requires that nothing was written behind the head.
-  private func requireCycle(_ cycle: UInt32, from head: UInt64) throws {
-    try requireCycle(cycle, head..<min(head + XFSLog.windowBlockCount, blockCount))
-  }
-
-  private func requireCycle(_ cycle: UInt32, _ blocks: Range<UInt64>) throws {
+  private func firstBlock(
+    in blocks: Range<UInt64>, where isWanted: (_ cycle: UInt32) -> Bool
+  ) throws -> UInt64? {
     var block = blocks.lowerBound
     while block < blocks.upperBound {
       let count = min(XFSLog.pieceBlockCount, blocks.upperBound - block)
       let piece = try bytes(block, count)
       for index in 0..<Int(count)
-      where XFSLog.cycle(in: piece, at: index * Int(XFSLog.blockByteCount)) != cycle {
-        throw GuestDoubt("its log has not been replayed: it has holes")
+      where isWanted(XFSLog.cycle(in: piece, at: index * Int(XFSLog.blockByteCount))) {
+        return block + UInt64(index)
       }
       block += count
-    }
-  }
-
-  /// The record that ends at the head.
-  ///
-  /// - Returns: Nil when no record is in reach.
-  private func lastRecord(before head: UInt64) throws -> XFSLogRecord? {
-    for distance in 1...min(XFSLogRecord.blockLimit, blockCount) {
-      let block = (head + blockCount - distance) % blockCount
-      let header = try bytes(block, 1)
-      guard header.span.big64(at: 0) >> 32 == UInt64(XFSLogRecord.magic) else { continue }
-      let record = try XFSLogRecord(
-        parsing: header, at: range.lowerBound + block * XFSLog.blockByteCount, of: volume)
-      guard record.sequence & 0xFFFF_FFFF == block, record.blockCount == distance else {
-        throw GuestDoubt("its log has not been replayed: its last record is cut off")
-      }
-      return try completed(record, at: block)
     }
     return nil
   }
 
-  /// The record with what it says, its checksum compared.
-  private func completed(_ record: XFSLogRecord, at block: UInt64) throws -> XFSLogRecord {
-    var all: [UInt8] = []
-    for step in 0..<record.blockCount {
-      all += try bytes((block + step) % blockCount, 1)
+  /// The header of the last record that begins before a block.
+  ///
+  /// - Returns: Nil when none is in reach.
+  private func record(
+    before head: UInt64
+  ) throws -> (record: XFSLogRecord, block: UInt64, distance: UInt64)? {
+    for distance in 1...min(XFSLogRecord.blockLimit, blockCount) {
+      let block = (head + blockCount - distance) % blockCount
+      let header = try bytes(block, 1)
+      guard header.span.big64(at: 0) >> 32 == UInt64(XFSLogRecord.magic) else { continue }
+      return (try XFSLogRecord(parsing: header, at: offset(of: block), of: volume), block, distance)
     }
-    var record = record
-    try record.complete(with: all)
+    return nil
+  }
+
+  private func record(
+    endingAt head: UInt64
+  ) throws -> (record: XFSLogRecord, block: UInt64)? {
+    guard let found = try record(before: head) else { return nil }
+    return (try record(at: found.block), found.block)
+  }
+
+  /// The whole record at a block, its checksum compared.
+  func record(at block: UInt64) throws -> XFSLogRecord {
+    var record = try XFSLogRecord(parsing: bytes(block, 1), at: offset(of: block), of: volume)
+    guard record.sequence & 0xFFFF_FFFF == block, record.blockCount < blockCount else {
+      throw FormatError(
+        "XFS log record", at: offset(of: block), .impossible("it is not in its place"))
+    }
+    try record.complete(with: bytes(block, record.blockCount))
     return record
+  }
+
+  private func offset(of block: UInt64) -> UInt64 {
+    range.lowerBound + block * XFSLog.blockByteCount
   }
 }

@@ -1,6 +1,6 @@
 internal import Bytes
 
-/// The header of a log record, and whether the record says that the file system was unmounted.
+/// A record of the log: what was written to it at once.
 ///
 ///     offset size  field
 ///          0    4  magic          FEEDBABE
@@ -13,30 +13,57 @@ internal import Bytes
 ///                                 use and of what follows; 0 when xfsprogs wrote it
 ///         40    4  operations
 ///         44  256  first words    of the blocks that follow, in whose place their cycle stands
-///        300    4  format         1 for a little-endian machine, 2 for a big-endian one, 0 IRIX
+///        300    4  format         1 for a little-endian machine, 2 for a big-endian one
 ///        304   16  UUID           of the file system
 ///        320    4  size           of buffers: one header for each 32 KiB of it, in version 2
 ///
-/// Operations begin with an id and a count of bytes, 4 bytes each, who made it and flags, a byte
-/// each, and 2 more bytes. Big-endian but for the checksum. Linux,
-/// fs/xfs/libxfs/xfs_log_format.h.
+/// Other headers are a cycle and the first words of 64 more blocks. Operations begin with the number
+/// of a transaction and a count of bytes, 4 bytes each, who made it and flags, a byte each, and 2 more
+/// bytes. Big-endian but for the checksum. Linux, fs/xfs/libxfs/xfs_log_format.h.
 struct XFSLogRecord {
   static let magic: UInt32 = 0xFEED_BABE
-  /// The most bytes of a record behind its headers.
-  private static let byteLimit: UInt32 = 256 << 10
   /// The most blocks of a record: 256 KiB and a header for each 32 KiB of them.
   static let blockLimit: UInt64 = 512 + 8
+  /// The most bytes of a record behind its headers.
+  private static let byteLimit: UInt32 = 256 << 10
   private static let bytesOfHeader: UInt32 = 32 << 10
-  private static let unmount: UInt8 = 0x20
+  private static let wordsOfHeader = 64
+
+  /// An operation: a part of a transaction.
+  struct Operation {
+    enum Flag {
+      static let start: UInt8 = 1
+      static let commit: UInt8 = 2
+      static let goesOn: UInt8 = 4
+      static let wentOn: UInt8 = 8
+      static let end: UInt8 = 0x10
+      static let unmount: UInt8 = 0x20
+    }
+
+    var transaction: UInt32
+    var flags: UInt8
+    var bytes: Range<Int>
+  }
 
   let sequence: UInt64
+  let tail: UInt64
+  /// Whether it was written by a little-endian machine.
+  let isLittleEndian: Bool
+  let operationCount: UInt32
   private let byteCount: UInt32
   private let checksum: UInt32
-  private let operationCount: UInt32
   private let headerCount: UInt32
   private let offset: UInt64
-  /// Whether its only operation is an unmount; known once it is complete.
-  private(set) var isUnmount = false
+  /// What follows the headers, with the first words in their places, once it is complete.
+  private(set) var body: [UInt8] = []
+
+  /// Whether it has a checksum; xfsprogs gives it none.
+  var hasChecksum: Bool { checksum != 0 }
+
+  /// Whether its headers have room for the first words of all its blocks.
+  ///
+  /// Not so in what mkfs.xfs wrote for a log with stripes, which is one operation only.
+  var isComplete: Bool { byteCount <= headerCount * XFSLogRecord.bytesOfHeader }
 
   /// Blocks of it, its headers included.
   var blockCount: UInt64 { UInt64(headerCount) + (UInt64(byteCount) + 511) / 512 }
@@ -52,10 +79,11 @@ struct XFSLogRecord {
     }
     byteCount = try cursor.u32()
     sequence = try cursor.u64()
-    guard byteCount <= XFSLogRecord.byteLimit, sequence >> 32 == UInt64(cycle) else {
+    guard byteCount > 0, byteCount <= XFSLogRecord.byteLimit, sequence >> 32 == UInt64(cycle) else {
       throw cursor.refusal(.impossible("its size or its place is not right"))
     }
-    try cursor.skip(8)
+    tail = try cursor.u64()
+    guard tail > 0 else { throw cursor.refusal(.impossible("it has no tail")) }
     checksum = try cursor.u32().byteSwapped
     try cursor.skip(4)
     operationCount = try cursor.u32()
@@ -64,6 +92,7 @@ struct XFSLogRecord {
     guard format == 1 || format == 2 else {
       throw cursor.refusal(.unsupported("format \(format)"))
     }
+    isLittleEndian = format == 1
     guard try cursor.array(16) == volume.superblock.uuid else {
       throw cursor.refusal(.impossible("it belongs to another file system"))
     }
@@ -78,7 +107,7 @@ struct XFSLogRecord {
     headerCount = max(1, (size + XFSLogRecord.bytesOfHeader - 1) / XFSLogRecord.bytesOfHeader)
   }
 
-  /// Reads its operation, once its checksum is found right.
+  /// Takes over its content, once its checksum is found right.
   ///
   /// - Parameter bytes: All of its blocks.
   mutating func complete(with bytes: [UInt8]) throws(FormatError) {
@@ -91,10 +120,16 @@ struct XFSLogRecord {
           .badChecksum(stored: UInt64(checksum), computed: UInt64(sums[0])))
       }
     }
-    guard operationCount == 1 else { return }
-    var cursor = ByteCursor(bytes.span, of: "XFS log record", at: offset, .big)
-    try cursor.skip(Int(headerCount) * 512 + 9)
-    isUnmount = try cursor.u8() & XFSLogRecord.unmount != 0
+    let start = Int(headerCount) * 512
+    body = Array(bytes[start..<start + Int(byteCount)])
+    let words = Int(headerCount) * XFSLogRecord.wordsOfHeader
+    for index in 0..<min((body.count + 511) / 512, words) {
+      let (header, word) = index.quotientAndRemainder(dividingBy: XFSLogRecord.wordsOfHeader)
+      let from = header == 0 ? 44 + word * 4 : header * 512 + 4 + word * 4
+      for byte in 0..<min(4, body.count - index * 512) {
+        body[index * 512 + byte] = bytes[from + byte]
+      }
+    }
   }
 
   private func sum(of bytes: [UInt8], headerByteCount: Int) -> UInt32 {
@@ -111,5 +146,28 @@ struct XFSLogRecord {
     }
     sum.add(span.extracting(start..<start + Int(byteCount)))
     return sum.value
+  }
+
+  /// Whether its only operation says that the file system was unmounted.
+  var isUnmount: Bool {
+    operationCount == 1 && body.count >= 12 && body[9] & Operation.Flag.unmount != 0
+  }
+
+  /// Calls `body` for each operation.
+  func forEachOperation(_ visit: (Operation) throws -> Void) throws {
+    var cursor = ByteCursor(body.span, of: "XFS log record", at: offset, .big)
+    for _ in 0..<operationCount {
+      let transaction = try cursor.u32()
+      let count = Int(try cursor.u32())
+      let client = try cursor.u8()
+      guard client == 0x69 || client == 0xAA else {
+        throw cursor.refusal(.unsupported("client \(client)"))
+      }
+      let flags = try cursor.u8()
+      try cursor.skip(2)
+      let start = cursor.position
+      try cursor.skip(count)
+      try visit(Operation(transaction: transaction, flags: flags, bytes: start..<start + count))
+    }
   }
 }
