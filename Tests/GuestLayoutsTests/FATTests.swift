@@ -113,6 +113,17 @@ struct FATTests {
     }
   }
 
+  @Test func `a small FAT32 volume may have the 16-bit count of sectors, as mkfs.fat writes it`()
+    throws
+  {
+    var volume = TestFAT.usual(.fat32)
+    for place in [0, 6 * 512] {
+      volume.disk.set(place + 19, UInt64(volume.disk.bytes.count / 512), 2)
+      volume.disk.set(place + 32, 0, 4)
+    }
+    #expect(try volume.found()?.fileSystem?.freeSpace().extents == volume.set(volume.usualFree))
+  }
+
   @Test func `a copy of the boot sector with another geometry is a doubt`() throws {
     var volume = TestFAT.usual(.fat32)
     volume.disk.bytes[6 * 512 + 16] = 1

@@ -105,7 +105,7 @@ extension FATBootSector {
       let copy = UInt64(try cursor.u16())
       copyOffset = copy == 0 || copy >= reserved ? nil : copy * sector
       try cursor.skip(12)
-      guard version == 0, rootEntries == 0, sectors16 == 0 else {
+      guard version == 0, rootEntries == 0 else {
         throw cursor.refusal(.impossible("parameters of FAT32 and of FAT16 together"))
       }
     } else {
