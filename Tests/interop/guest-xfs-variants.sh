@@ -21,9 +21,9 @@ old() {
   rm -f "$name"
 }
 
-variant default 320M
-variant reverse 1200M -d agcount=5 -b size=1024 -m rmapbt=1 -i nrext64=1
-old version4 320M -m crc=0 -b size=512
+variant default 96M
+variant reverse 160M -d agcount=5 -b size=1024 -m rmapbt=1 -i nrext64=1
+old version4 96M -m crc=0 -b size=512
 [ "${VPIPE_ALL:-0}" = 1 ] || exit 0
 
 for size in 1024 2048 4096 8192 16384 32768 65536; do
@@ -40,6 +40,7 @@ for size in 512 1024 2048 4096 8192 16384 32768 65536; do
   old version4-$size-old 400M -m crc=0 -b size=$size -l version=1,lazy-count=0 -i attr=1,projid32bit=0 -n ftype=0
   [ $size -lt 4096 ] || old version4-$size-sector 400M -m crc=0 -b size=$size -s size=4096 -n ftype=1
 done
+XFS_MEBIBYTES=32
 variant sector 400M -s size=4096
 variant sector-log 400M -l sectsize=4096
 variant stripe 400M -d su=64k,sw=2 -l su=256k
