@@ -63,6 +63,13 @@ later() {
 $vpipe_test_later"
 }
 
+# detach DEVICE: give a loop device back, unless it is no longer this test's: its number may be another's by now.
+detach() {
+  case $(losetup -n -O BACK-FILE "$1" 2>/dev/null) in
+    "$VPIPE_SCRATCH"/*) losetup -d "$1" ;;
+  esac
+}
+
 # skip REASON: end this test as skipped.
 skip() {
   echo "skipped: $*" >&2

@@ -13,7 +13,7 @@ vstore put -q -r R --name a disk.raw >id
 noise 13M 5 >stale
 cp stale backing
 device=$(losetup --find --show backing 2>/dev/null) || skip 'no loop devices here'
-later "losetup -d $device"
+later "detach $device"
 total=$(size disk.raw)
 
 fails 64 vrestore -r R a -o "$device"
@@ -48,7 +48,7 @@ tail -c +12584449 "$device" | cmp - tail.stale
 noise 12M 6 >small
 cp small small.backing
 small=$(losetup --find --show small.backing)
-later "losetup -d $small"
+later "detach $small"
 fails 2 vrestore -r R a --force -o "$small"
 says "12582912 bytes, but $total are needed"
 cmp "$small" small

@@ -11,12 +11,12 @@ requires_root
 mounted() {
   mkdir -p mounted
   loop=$(losetup -f --show "$1") || skip 'no loop device'
-  later "umount mounted 2>/dev/null; losetup -d $loop 2>/dev/null"
+  later "umount mounted 2>/dev/null; detach $loop"
   mount -t btrfs -o "$2" "$loop" mounted 2>mount.log || skip "cannot mount: $(cat mount.log)"
   shift 2
   "$@"
   umount mounted
-  losetup -d "$loop"
+  detach "$loop"
 }
 
 fill() {

@@ -12,14 +12,14 @@ requires_root
 mounted() {
   mkdir -p mounted
   loop=$(losetup -f --show "$1") || skip 'no loop device'
-  later "umount mounted 2>/dev/null; losetup -d $loop 2>/dev/null"
+  later "umount mounted 2>/dev/null; detach $loop"
   mount.exfat-fuse "$loop" mounted >fuse.log 2>&1 || skip "cannot mount: $(cat fuse.log)"
   shift
   "$@"
   # A FUSE file system is written when its process ends, a moment after this.
   umount mounted
   while pgrep -f "mount.exfat-fuse $loop" >/dev/null; do sleep 0.1; done
-  losetup -d "$loop"
+  detach "$loop"
 }
 
 fill() {

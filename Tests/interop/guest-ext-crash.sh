@@ -43,7 +43,7 @@ with open(sys.argv[1], "r+b") as image:
 # disconnect: end the busy mount and what serves it.
 disconnect() {
   umount busy 2>/dev/null || :
-  [ -z "$device" ] || losetup -d "$device"
+  [ -z "$device" ] || detach "$device"
   device=
   fusermount3 -u fuse 2>/dev/null || :
   [ ! -e pid ] || kill "$(cat pid)"

@@ -7,7 +7,7 @@ requires_root
 small_disk disk.raw
 truncate -s 12583424 disk.raw
 device=$(losetup --show -f disk.raw) || skip 'no loop devices'
-later "losetup -d $device"
+later "detach $device"
 vread --raw "$device" | cmp - disk.raw
 works vread --list "$device"
 shows "$(basename "$device"): 12.0 MiB (12583424 bytes), raw"
@@ -20,7 +20,7 @@ qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on disk.raw disk.vh
 cp disk.vhd backing
 truncate -s %512 backing
 image=$(losetup --show -f backing)
-later "losetup -d $image"
+later "detach $image"
 fails 64 vread "$image" >stream
 says "$image" 'looks like vhd' '--format vhd or --format raw'
 vread --raw --format vhd "$image" | cmp - disk.raw

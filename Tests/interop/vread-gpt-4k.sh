@@ -7,7 +7,7 @@ requires_root
 noise 8M >part
 cat part part part part >disk.raw
 device=$(losetup --show -f -b 4096 disk.raw) || skip 'no loop devices'
-later "losetup -d $device"
+later "detach $device"
 printf 'label: gpt\nstart=256, size=2048, type=L\nsize=4096, type=S\n' | sfdisk -q "$device" 2>/dev/null
 cat part part >area
 chmod 600 area

@@ -99,12 +99,12 @@ echo '* an image on a device has nothing beside it'
 [ "$(id -u)" = 0 ] || exit 0
 qemu-img create -q -f qcow2 in/back.qcow2 1M
 beside=$(losetup --show -f out/secret.bin) || exit 0
-later "losetup -d $beside"
+later "detach $beside"
 for path in "$beside" "$(basename "$beside")" /etc/passwd; do
   qemu-img rebase -u -f qcow2 -F raw -b "$path" in/back.qcow2
   truncate -s %65536 in/back.qcow2
   device=$(losetup --show -f in/back.qcow2) || exit 0
-  later "losetup -d $device"
+  later "detach $device"
   ln -s "$device" in/linked
   for image in "$device" in/linked; do
     refused 13 --format qcow2 "$image"
@@ -115,5 +115,5 @@ done
 qemu-img rebase -u -f qcow2 -F raw -b beside.bin in/back.qcow2
 truncate -s %65536 in/back.qcow2
 device=$(losetup --show -f in/back.qcow2)
-later "losetup -d $device"
+later "detach $device"
 vread --raw --format qcow2 --allow-references in "$device" | cmp - out/secret.bin
