@@ -77,7 +77,9 @@ let package = Package(
         "GuestLayouts", "NetworkDisks",
       ]),
     library("Auditing", ["Bytes", "Platform", "Blocks", "GuestLayouts"]),
-    library("Writing", ["Bytes", "Platform", "Codecs", "Blocks", "DiskImages"]),
+    library(
+      "Writing",
+      ["Bytes", "Platform", "Codecs", "Blocks", "Archives", "DiskImages", "GuestLayouts"]),
     library(
       "Repositories",
       ["Bytes", "Platform", "Codecs", "Blocks", "Chunking", "Streams", "ObjectStores"]),
@@ -111,8 +113,8 @@ let package = Package(
     tool(
       "vrestore",
       [
-        "Bytes", "Platform", "Codecs", "Blocks", "Streams", "Reading", "Writing", "Repositories",
-        "ToolSupport",
+        "Bytes", "Platform", "Codecs", "Blocks", "Streams", "GuestLayouts", "Reading", "Writing",
+        "Repositories", "ToolSupport",
       ]),
 
     tool(
@@ -123,7 +125,7 @@ let package = Package(
       ]),
 
     .target(
-      name: "TestSupport", dependencies: ["Bytes", "Platform", "Blocks"],
+      name: "TestSupport", dependencies: ["Bytes", "Platform", "Blocks", "GuestLayouts"],
       path: "Tests/TestSupport",
       swiftSettings: [.swiftLanguageMode(.v6), .enableExperimentalFeature("Lifetimes")]),
     tests("TidyTests", ["Platform", "TestSupport"]),
@@ -145,10 +147,13 @@ let package = Package(
       "DiskImagesTests", ["Bytes", "Platform", "Blocks", "Codecs", "DiskImages", "TestSupport"]),
     tests("AppliancesTests", ["Bytes", "Codecs", "Appliances", "TestSupport"]),
     tests("NetworkDisksTests", ["Blocks", "NetworkDisks"]),
-    tests("GuestLayoutsTests", ["Bytes", "Codecs", "Blocks", "GuestLayouts"]),
+    tests(
+      "GuestLayoutsTests", ["Bytes", "Codecs", "Blocks", "GuestLayouts", "TestSupport"]),
     tests(
       "AuditingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Auditing", "TestSupport"]),
-    tests("WritingTests", ["Bytes", "Codecs", "Writing"]),
+    tests(
+      "WritingTests",
+      ["Bytes", "Platform", "Codecs", "Blocks", "GuestLayouts", "Writing", "TestSupport"]),
     tests("ReadingTests", ["Bytes", "Platform", "Blocks", "GuestLayouts", "Reading"]),
   ]
 )

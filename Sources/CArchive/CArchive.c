@@ -5,6 +5,7 @@
 #include <archive_entry.h>
 #include <dlfcn.h>
 #include <expat.h>
+#include <locale.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -19,7 +20,15 @@
   F(archive_filter_count) F(archive_format_name) F(archive_read_free) F(archive_entry_pathname) \
   F(archive_entry_pathname_utf8) F(archive_entry_filetype) F(archive_entry_hardlink) \
   F(archive_entry_hardlink_utf8) F(archive_entry_sparse_count) F(archive_entry_size) \
-  F(archive_entry_size_is_set) F(archive_entry_is_encrypted)
+  F(archive_entry_size_is_set) F(archive_entry_is_encrypted) F(archive_write_new) \
+  F(archive_write_set_format_pax) F(archive_write_set_format_option) F(archive_write_add_filter_none) F(archive_write_set_bytes_per_block) \
+  F(archive_write_set_bytes_in_last_block) F(archive_write_open_fd) F(archive_write_header) \
+  F(archive_write_data) F(archive_write_finish_entry) F(archive_write_close) F(archive_write_free) \
+  F(archive_entry_new) F(archive_entry_free) F(archive_entry_copy_pathname) F(archive_entry_copy_symlink) \
+  F(archive_entry_copy_hardlink) F(archive_entry_set_mode) F(archive_entry_set_size) \
+  F(archive_entry_set_uid) F(archive_entry_set_gid) F(archive_entry_set_mtime) F(archive_entry_set_atime) \
+  F(archive_entry_set_rdevmajor) F(archive_entry_set_rdevminor) F(archive_entry_xattr_add_entry) \
+  F(archive_entry_sparse_add_entry)
 #define EXPAT_FUNCTIONS(F) \
   F(XML_ParserCreateNS) F(XML_SetUserData) F(XML_SetElementHandler) F(XML_SetStartDoctypeDeclHandler) \
   F(XML_Parse) F(XML_StopParser) F(XML_GetErrorCode) F(XML_ErrorString) F(XML_GetCurrentByteIndex) \
@@ -126,6 +135,67 @@ int ca_is_folder(void *entry) { return S_ISDIR(p_archive_entry_filetype(entry));
 int64_t ca_size(void *entry) {
   return p_archive_entry_size_is_set(entry) ? p_archive_entry_size(entry) : -1;
 }
+
+void *ca_begin_tar(int fd) {
+  /* Names are bytes, which libarchive takes for text of this thread's locale. */
+  locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+  if (utf8) uselocale(utf8);
+  struct archive *archive = p_archive_write_new();
+  if (!archive) return NULL;
+  int status = p_archive_write_set_format_pax(archive);
+  /* Else each attribute is there twice, the second time in a form of libarchive's own. */
+  if (!status) p_archive_write_set_format_option(archive, "pax", "xattrheader", "SCHILY");
+  if (status || p_archive_write_add_filter_none(archive) ||
+      p_archive_write_set_bytes_per_block(archive, 20480 * 13) ||
+      p_archive_write_set_bytes_in_last_block(archive, 10240) || p_archive_write_open_fd(archive, fd)) {
+    p_archive_write_free(archive);
+    return NULL;
+  }
+  return archive;
+}
+
+void *ca_new_entry(const char *name, uint32_t mode, int64_t size) {
+  struct archive_entry *entry = p_archive_entry_new();
+  if (!entry) return NULL;
+  p_archive_entry_copy_pathname(entry, name);
+  p_archive_entry_set_mode(entry, mode);
+  p_archive_entry_set_size(entry, size);
+  return entry;
+}
+
+void ca_free_entry(void *entry) { p_archive_entry_free(entry); }
+void ca_set_symlink(void *entry, const char *target) { p_archive_entry_copy_symlink(entry, target); }
+void ca_set_hardlink(void *entry, const char *target) { p_archive_entry_copy_hardlink(entry, target); }
+void ca_set_modified(void *entry, int64_t seconds, uint32_t nanoseconds) {
+  p_archive_entry_set_mtime(entry, seconds, nanoseconds);
+}
+void ca_set_accessed(void *entry, int64_t seconds, uint32_t nanoseconds) {
+  p_archive_entry_set_atime(entry, seconds, nanoseconds);
+}
+void ca_set_owner(void *entry, uint32_t user, uint32_t group) {
+  p_archive_entry_set_uid(entry, user);
+  p_archive_entry_set_gid(entry, group);
+}
+void ca_set_device(void *entry, uint32_t major, uint32_t minor) {
+  p_archive_entry_set_rdevmajor(entry, major);
+  p_archive_entry_set_rdevminor(entry, minor);
+}
+void ca_add_attribute(void *entry, const char *name, const void *value, size_t count) {
+  p_archive_entry_xattr_add_entry(entry, name, value, count);
+}
+void ca_add_data_range(void *entry, int64_t offset, int64_t count) {
+  p_archive_entry_sparse_add_entry(entry, offset, count);
+}
+
+/* A warning is about a name that is no UTF-8, which is written as it is. */
+static int ca_result(int status) { return status == ARCHIVE_OK || status == ARCHIVE_WARN ? 0 : -1; }
+
+int ca_write_header(void *archive, void *entry) { return ca_result(p_archive_write_header(archive, entry)); }
+ssize_t ca_write(void *archive, const void *bytes, size_t count) {
+  return p_archive_write_data(archive, bytes, count);
+}
+int ca_finish_entry(void *archive) { return ca_result(p_archive_write_finish_entry(archive)); }
+int ca_end_tar(void *archive) { return ca_result(p_archive_write_close(archive)); }
 
 /* What the handlers need. */
 struct reading {

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/landlock.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 void cl_hold_standard_descriptors(void) {
@@ -55,6 +57,33 @@ int cl_rename_no_replace(const char *from, const char *to) {
     if (link(from, to) != 0) return -1;
     return unlink(from);
 }
+
+int cl_open_beneath(int folder, const char *path, int flags, mode_t permissions) {
+    struct open_how how = {
+        .flags = (unsigned)flags,
+        .mode = flags & O_CREAT ? permissions : 0,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+int cl_rename_in_folder(int folder, const char *from, const char *to) {
+    if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return -1;
+    if (linkat(folder, from, folder, to, 0) != 0) return -1;
+    return unlinkat(folder, from, 0);
+}
+
+int cl_set_attribute(int fd, const char *name, const void *value, size_t count) {
+    return fsetxattr(fd, name, value, count, 0);
+}
+
+int cl_set_link_attribute(const char *path, const char *name, const void *value, size_t count) {
+    return lsetxattr(path, name, value, count, 0);
+}
+
+const long cl_utime_omit = UTIME_OMIT;
+int cl_sync_file_system(int fd) { return syncfs(fd); }
 
 int cl_start_writeback(int fd, off_t offset, off_t length) {
     return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
@@ -227,16 +256,27 @@ int cl_terminal_width(int fd) {
     return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-int cl_sandbox_begin(void) {
+/* The rights that the kernel's Landlock knows: thirteen at first; moving between folders came with
+   version 2, truncating with 3. 0 with errno where there is none. */
+static uint64_t sandbox_rights(void) {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    if (version < 1) return -1;
-    struct landlock_ruleset_attr rules = {0};
-    /* Thirteen rights at first; moving between folders came with version 2, truncating with 3. */
-    rules.handled_access_fs = (1ull << (version >= 3 ? 15 : version == 2 ? 14 : 13)) - 1;
+    if (version < 1) return 0;
+    return (1ull << (version >= 3 ? 15 : version == 2 ? 14 : 13)) - 1;
+}
+
+int cl_sandbox_begin(void) {
+    struct landlock_ruleset_attr rules = {.handled_access_fs = sandbox_rights()};
+    if (!rules.handled_access_fs) return -1;
     return (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules.handled_access_fs, 0);
 }
 
-int cl_sandbox_allow_reading(int rules, const char *path) {
+/* Devices and sockets are never made, and nothing is run. */
+static const uint64_t sandbox_writing =
+    LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+    LANDLOCK_ACCESS_FS_REMOVE_DIR | 1ull << 13 | 1ull << 14;
+
+static int sandbox_allow(int rules, const char *path, int writing) {
     struct landlock_path_beneath_attr beneath = {0};
     struct stat status;
     beneath.parent_fd = open(path, O_PATH | O_CLOEXEC);
@@ -245,6 +285,7 @@ int cl_sandbox_allow_reading(int rules, const char *path) {
     if (result == 0) {
         beneath.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
         if (S_ISDIR(status.st_mode)) beneath.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR;
+        if (writing) beneath.allowed_access = sandbox_writing & sandbox_rights();
         result = (int)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
     }
     int code = errno;
@@ -252,6 +293,9 @@ int cl_sandbox_allow_reading(int rules, const char *path) {
     errno = code;
     return result;
 }
+
+int cl_sandbox_allow_reading(int rules, const char *path) { return sandbox_allow(rules, path, 0); }
+int cl_sandbox_allow_writing(int rules, const char *path) { return sandbox_allow(rules, path, 1); }
 
 int cl_sandbox_enforce(int rules) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;

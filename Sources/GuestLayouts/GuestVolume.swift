@@ -11,8 +11,8 @@ public struct GuestVolume: Sendable {
   public internal(set) var contents: [GuestFinding]
   /// What the partition table says of it.
   public internal(set) var partition: GuestPartition?
-  /// What its group calls it.
-  var logicalName: (group: String, volume: String)?
+  /// What its group calls it, for a logical volume.
+  public internal(set) var logicalName: (group: String, volume: String)?
   /// Whether its bytes belong to nothing else as well.
   public internal(set) var isAlone = true
 
@@ -25,6 +25,9 @@ public struct GuestVolume: Sendable {
   public func source(on disks: [any BlockSource]) -> any BlockSource {
     PlacedSource(disks, placement)
   }
+
+  /// The index of the disk that its first byte is on; nil when it has none.
+  public var disk: Int? { placement.byteCount > 0 ? placement.run(at: 0).place.disk : nil }
 
   /// Whether something could be left out of it, if it is what it looks like.
   var isPromising: Bool {

@@ -15,6 +15,21 @@ public enum Sandbox {
   /// - Throws: When the kernel can and refuses.
   @discardableResult
   public static func allowOnlyReading(_ paths: [String]) throws(SystemError) -> Bool {
+    try allowOnly(reading: paths, writing: [])
+  }
+
+  /// As `allowOnlyReading`, but beneath some folders files, folders and links can be made, written,
+  /// renamed and removed.
+  ///
+  /// - Parameters:
+  ///   - paths: Files and folders to be read; what is not there is left out.
+  ///   - folders: Folders that are there, to be written to.
+  /// - Returns: Whether it is so.
+  /// - Throws: When the kernel can and refuses.
+  @discardableResult
+  public static func allowOnly(
+    reading paths: [String], writing folders: [String]
+  ) throws(SystemError) -> Bool {
     let number = cl_sandbox_begin()
     guard number >= 0 else {
       // Containers may forbid the call that would forbid: there is nothing to be done about it.
@@ -26,6 +41,9 @@ public enum Sandbox {
       guard [ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG].contains(errno) else {
         throw SystemError("Landlock for '\(path)'")
       }
+    }
+    for path in folders where unsafe cl_sandbox_allow_writing(rules.number, path) != 0 {
+      throw SystemError("Landlock for '\(path)'")
     }
     guard cl_sandbox_enforce(rules.number) == 0 else { throw SystemError("Landlock") }
     return true

@@ -29,6 +29,12 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
   static let invalid = EINVAL
   /// Whether nobody reads the pipe any more.
   public var isClosedPipe: Bool { code == EPIPE }
+  /// Whether the kernel does not have the call.
+  public var isNotSupported: Bool { code == ENOSYS }
+  /// Whether a folder that is written to can take nothing any more, whatever its name.
+  public var isLossOfTarget: Bool {
+    [ENOSPC, EDQUOT, EIO, EROFS, ENODEV, EMFILE, ENFILE, ENOMEM].contains(code)
+  }
   /// Whether the medium could not read a sector.
   public var isUnreadable: Bool { code == EIO || code == ENODATA || code == EBADMSG }
 

@@ -13,6 +13,12 @@ public final class Repository: Sendable {
   /// Where the repository is, for messages.
   public var location: String { store.location }
 
+  /// The folders that it lies in, for a process that is to open nothing else.
+  public var paths: [String] {
+    // A folder of it may be a link to another place.
+    [location] + Layout.folders.map { "\(location)/\($0)" }
+  }
+
   /// A point's file, and whether the first or only its copy could be read.
   public struct StoredPoint: Sendable {
     public let name: PointName

@@ -59,7 +59,10 @@ struct SelectedPoint {
   private var names: String { point.volumes.map(\.name).joined(separator: ", ") }
 
   /// The number of the volume that was picked; nil when none was.
-  func pickedVolume() throws(Failure) -> Int? {
+  func pickedVolume() throws(Failure) -> Int? { try pickedVolume(volume) }
+
+  /// The number of the volume of a name or number; nil for none.
+  func pickedVolume(_ volume: String?) throws(Failure) -> Int? {
     guard let volume else { return nil }
     guard
       let found = point.volumes.firstIndex(where: { $0.name == volume })

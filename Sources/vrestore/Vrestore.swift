@@ -9,6 +9,6 @@ struct Vrestore: Tool {
     abstract: "Bring a recovery point back: as a stream, as plain bytes, to a file or device.",
     discussion: "Without a command: restore.",
     version: Version.text,
-    subcommands: [Restore.self, Export.self],
+    subcommands: [Restore.self, Export.self, List.self, FileCopy.self],
     defaultSubcommand: Restore.self)
 }

@@ -28,7 +28,10 @@ struct TidyTests {
       ]
     ),
     ("Auditing", ["Bytes", "Platform", "Blocks", "GuestLayouts"]),
-    ("Writing", ["Bytes", "Platform", "Codecs", "Blocks", "DiskImages"]),
+    (
+      "Writing",
+      ["Bytes", "Platform", "Codecs", "Blocks", "Archives", "DiskImages", "GuestLayouts"]
+    ),
     (
       "Repositories",
       [
@@ -58,7 +61,10 @@ struct TidyTests {
         "Codecs", "Chunking", "Streams", "GuestLayouts", "Auditing", "Reading", "Repositories",
       ])
     ),
-    ("vrestore", below7.union(["Codecs", "Streams", "Reading", "Writing", "Repositories"])),
+    (
+      "vrestore",
+      below7.union(["Codecs", "Streams", "GuestLayouts", "Reading", "Writing", "Repositories"])
+    ),
     (
       "vhd",
       below7.union([

@@ -4,12 +4,13 @@
 # The section EXAMPLES of a page is run from top to bottom, each display (`.Dl` lines, `.Bd -literal` blocks; in
 # README.md the blocks marked `sh`) as a bash script with pipefail. All run in one folder, with: disk.raw, a.raw, b.raw;
 # app.ova with a.raw; disk.vhd and disk.raw.zst, made of disk.raw, the latter with zeros up to 8 GiB; REPO and
-# /srv/backup, a repository with two points of web01 (disk.raw) and one of db01 (root and data, from a.raw and b.raw).
+# /srv/backup, a repository with two points of web01 (disk.raw), one of db01 (root and data, from a.raw and b.raw) and
+# one of mail (a file system).
 # /srv and /dev/sdX are in the folder too. A page that makes REPO itself does not find one. What an example makes, by -o
 # or vhd convert, is not there when it begins; `ssh HOST` stays here, and azcopy wants a file.
 . "$(dirname "$0")/functions.sh"
 
-requires python3 bash zstd
+requires python3 bash zstd mke2fs
 
 # Prints the examples' scripts: one file each, named PAGE:LINE.
 cat >extract.py <<'END'
@@ -111,6 +112,13 @@ works vstore init -r REPO
 works vstore put -q -r REPO --name web01 --skip swap disk.raw
 works vstore put -q -r REPO --name web01 --skip swap disk.raw
 works vstore put -q -r REPO --name db01 --volume root --volume data a.raw b.raw
+mkdir -p files/etc/ssh files/var/lib
+echo 'Port 22' >files/etc/ssh/sshd_config
+noise 64K >files/var/lib/mail.db
+truncate -s 8M mail.raw
+mke2fs -q -F -t ext4 -d files mail.raw
+works vstore put -q -r REPO --name mail mail.raw
+rm -r files mail.raw
 mkdir srv dev
 cp -R REPO srv/backup
 cp a.raw dev/sdb

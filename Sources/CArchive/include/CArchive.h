@@ -50,6 +50,29 @@ int ca_is_folder(void *entry);
 /* Its size in bytes, -1 where that is not told in front. */
 int64_t ca_size(void *entry);
 
+/* A tar in pax format that is written to fd; NULL without memory. Never freed: the process ends, and
+   an archive that was not ended must not be by accident. */
+void *ca_begin_tar(int fd);
+/* A member: name, mode with its kind, size in bytes; NULL without memory. */
+void *ca_new_entry(const char *name, uint32_t mode, int64_t size);
+void ca_free_entry(void *entry);
+void ca_set_symlink(void *entry, const char *target);
+void ca_set_hardlink(void *entry, const char *target);
+void ca_set_modified(void *entry, int64_t seconds, uint32_t nanoseconds);
+void ca_set_accessed(void *entry, int64_t seconds, uint32_t nanoseconds);
+void ca_set_owner(void *entry, uint32_t user, uint32_t group);
+void ca_set_device(void *entry, uint32_t major, uint32_t minor);
+void ca_add_attribute(void *entry, const char *name, const void *value, size_t count);
+/* A range that is no hole, in ascending order; with none of them, all is data. */
+void ca_add_data_range(void *entry, int64_t offset, int64_t count);
+/* Writes a member's header, then its bytes (those of holes, too, which are not written), and its
+   end; 0 or a count, negative for trouble. */
+int ca_write_header(void *archive, void *entry);
+ssize_t ca_write(void *archive, const void *bytes, size_t count);
+int ca_finish_entry(void *archive);
+/* Writes the archive's end. */
+int ca_end_tar(void *archive);
+
 /* Parses a whole document. start and end get names as they are written; attributes are pairs, a NULL
    behind them; a result other than 0 stops the parser. A DOCTYPE stops it with CX_DOCTYPE. */
 enum { CX_OK = 0, CX_MALFORMED = 1, CX_STOPPED = 2, CX_DOCTYPE = 3 };

@@ -22,6 +22,17 @@ int cl_punch_hole(int fd, off_t offset, off_t length);
 int cl_zero_range(int fd, off_t offset, off_t length);
 /* renameat2 with RENAME_NOREPLACE, in the current folder's name space. */
 int cl_rename_no_replace(const char *from, const char *to);
+/* openat2 with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_MAGICLINKS. */
+int cl_open_beneath(int folder, const char *path, int flags, mode_t permissions);
+/* renameat2 with RENAME_NOREPLACE, within one folder. */
+int cl_rename_in_folder(int folder, const char *from, const char *to);
+/* fsetxattr, and lsetxattr; 0, or -1 with errno. */
+int cl_set_attribute(int fd, const char *name, const void *value, size_t count);
+int cl_set_link_attribute(const char *path, const char *name, const void *value, size_t count);
+/* UTIME_OMIT. */
+extern const long cl_utime_omit;
+/* syncfs; 0, or -1 with errno. */
+int cl_sync_file_system(int fd);
 /* Starts write-out of a range, without waiting for it. */
 int cl_start_writeback(int fd, off_t offset, off_t length);
 /* Whether it is a block device, or a file of ext4, XFS or btrfs. */
@@ -87,6 +98,9 @@ void cl_hold_standard_descriptors(void);
 int cl_sandbox_begin(void);
 /* Lets files at and beneath path be read; 0, or -1 with errno. */
 int cl_sandbox_allow_reading(int rules, const char *path);
+/* Lets folders and files beneath path, a folder, be made, written, renamed and removed; 0, or -1 with
+   errno. */
+int cl_sandbox_allow_writing(int rules, const char *path);
 /* Puts this thread and those that it will start under the rules, for good; 0, or -1 with errno. */
 int cl_sandbox_enforce(int rules);
 

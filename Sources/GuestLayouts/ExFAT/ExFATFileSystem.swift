@@ -24,8 +24,7 @@ struct ExFATFileSystem: GuestFileSystem {
   /// There is a percentage only, which Linux does not keep.
   var usedByteCount: UInt64? { nil }
 
-  /// What makes files doubtful makes free space doubtful, too.
-  var fileDoubt: String? { nil }
+  var fileDoubt: String? { bootDoubt }
 
   func freeSpace() throws -> FreeSpace { try proven().freeSpace() }
 

@@ -25,8 +25,14 @@ struct FATFileSystem: GuestFileSystem {
     info.map { byteCount - UInt64($0) * volume.heap.clusterByteCount }
   }
 
-  /// What makes files doubtful makes free space doubtful, too.
-  var fileDoubt: String? { nil }
+  var fileDoubt: String? {
+    do {
+      try requireClean()
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
 
   func freeSpace() throws -> FreeSpace {
     try requireClean()

@@ -1,15 +1,33 @@
 internal import Blocks
 internal import Bytes
 
+/// What there is at a path.
+public enum PathFinding: Equatable, Sendable {
+  case file(GuestFile)
+  /// Nothing.
+  case missing
+  /// A symbolic link on the way, which so many names lead to.
+  case link(nameCount: Int, target: [UInt8])
+}
+
 extension FileTree {
   /// The file at a path below the root, without following links; nil when it is not there.
   public func find(_ path: [[UInt8]]) throws -> GuestFile? {
+    guard case .file(let file) = try lookUp(path) else { return nil }
+    return file
+  }
+
+  /// What there is at a path below the root, without following links.
+  public func lookUp(_ path: [[UInt8]]) throws -> PathFinding {
     var file = try self.file(root)
-    for name in path {
-      guard file.kind == .directory, let id = try entry(name, of: file) else { return nil }
+    for (index, name) in path.enumerated() {
+      if file.kind == .symbolicLink {
+        return .link(nameCount: index, target: try target(of: file))
+      }
+      guard file.kind == .directory, let id = try entry(name, of: file) else { return .missing }
       file = try self.file(id)
     }
-    return file
+    return .file(file)
   }
 
   private func entry(_ name: [UInt8], of directory: GuestFile) throws -> UInt64? {
