@@ -79,6 +79,31 @@ struct ExtJournalTests {
     #expect(try system.freeBlocks == [10..<100, 116..<200, 201..<256])
   }
 
+  @Test func `checksums hold in transactions that will be replayed`() throws {
+    var system = system(features: 0x10)
+    system.disk.setBig(100 * 1024 + 24, 7, 4)
+    system.disk.setBig(100 * 1024 + 28, 3, 4)
+    system.sumJournal()
+    describe([2, 3], at: 3, in: &system, size: 16)
+    var later = system
+    later.use(200..<201)
+    later.sumDescriptor()
+    system.disk.put(Array(later.disk.bytes[2048..<4096]), at: 104 * 1024)
+    // Nothing ends the transaction: it will not be replayed, and may be damaged as it likes.
+    #expect(try system.freeBlocks == [10..<100, 116..<200, 201..<256])
+    for (offset, value) in ([0xC03B_3998, 2, 7] as [UInt64]).enumerated() {
+      system.disk.setBig(106 * 1024 + offset * 4, value, 4)
+    }
+    #expect(throws: FormatError.self) { try system.free }
+    system.sumTransaction(tags: [103 * 1024 + 12, 103 * 1024 + 44], copies: [104, 105])
+    #expect(try system.freeBlocks == [10..<100, 116..<200, 201..<256])
+    for place in [103 * 1024 + 500, 105 * 1024 + 900] {
+      var other = system
+      other.disk.bytes[place] ^= 4
+      #expect(throws: FormatError.self) { try other.free }
+    }
+  }
+
   @Test func `a copy that begins like the journal's own blocks was changed for it`() throws {
     var system = system()
     describe([3], at: 3, in: &system, flags: 1)
@@ -107,13 +132,52 @@ struct ExtJournalTests {
     #expect(try system.freeBlocks == [10..<100, 116..<230, 240..<256])
   }
 
-  @Test func `a group of which the journal has nothing is compared with its descriptor`() throws {
+  @Test func `descriptors and bitmaps are those that replaying would install`() throws {
     var system = system()
+    let descriptor = Array(system.disk.bytes[2048..<3072])
+    let bitmap = Array(system.disk.bytes[3072..<4096])
     system.count(5)
     system.sumDescriptor()
     #expect(throws: GuestDoubt.self) { try system.free }
-    describe([2], at: 3, in: &system)
+    // A transaction of both; what is in their places may be anything but bits that are set.
+    system.disk.setBig(100 * 1024 + 24, 7, 4)
+    system.disk.setBig(100 * 1024 + 28, 14, 4)
+    describe([2, 3], at: 14, in: &system)
+    system.disk.put(descriptor, at: 115 * 1024)
+    system.disk.put(bitmap, at: 101 * 1024)
+    system.disk.put([UInt8](repeating: 0, count: 1024), at: 3072)
+    #expect(throws: GuestDoubt.self) { try system.free }
+    for (offset, value) in ([0xC03B_3998, 2, 7] as [UInt64]).enumerated() {
+      system.disk.setBig(102 * 1024 + offset * 4, value, 4)
+    }
     #expect(try system.freeBlocks == [10..<100, 116..<256])
+  }
+
+  @Test func `files are those that replaying would make, and blocks that were given up stay`()
+    throws
+  {
+    var system = system()
+    system.inode(12, mode: 0x81A4, size: 2048, [40, 41])
+    system.fill(40, 1)
+    system.fill(41, 1)
+    system.disk.setBig(100 * 1024 + 24, 7, 4)
+    system.disk.setBig(100 * 1024 + 28, 3, 4)
+    describe([40, 41], at: 3, in: &system)
+    system.fill(104, 2)
+    system.fill(105, 2)
+    let blocks: [(place: Int, fields: [UInt64])] = [
+      (106, [0xC03B_3998, 5, 7, 20, 41]), (107, [0xC03B_3998, 2, 7]),
+    ]
+    for block in blocks {
+      for (offset, value) in block.fields.enumerated() {
+        system.disk.setBig(block.place * 1024 + offset * 4, value, 4)
+      }
+    }
+    let tree = try #require(try system.finding?.fileSystem?.files())
+    let content = try tree.content(of: tree.file(12))
+    #expect(try content.bytes(1024, at: 0) == [UInt8](repeating: 2, count: 1024))
+    #expect(try content.bytes(1024, at: 1024) == [UInt8](repeating: 1, count: 1024))
+    #expect(try content.bytes(4, at: 1022) == [2, 2, 1, 1])
   }
 
   @Test(arguments: [
@@ -181,5 +245,20 @@ extension TestExt {
     disk.set(place + 252, 0, 4)
     let bytes = Array(disk.bytes[place..<place + 1024])
     disk.setBig(place + 252, UInt64(ExtChecksum.crc32c(~0, bytes.span)), 4)
+  }
+
+  /// Makes the checksums of transaction 7 fit, whose descriptor is in block 3 of the journal.
+  mutating func sumTransaction(tags: [Int], copies: [Int]) {
+    let uuid = [UInt8](repeating: 0, count: 16)
+    let seed = ExtChecksum.crc32c(~0, uuid.span)
+    for (tag, copy) in zip(tags, copies) {
+      let bytes = Array(disk.bytes[copy * 1024..<copy * 1024 + 1024])
+      let sum = ExtChecksum.crc32c(ExtChecksum.crc32c(seed, UInt32(7).byteSwapped), bytes.span)
+      disk.setBig(tag + 12, UInt64(sum), 4)
+    }
+    let end = 104 * 1024 - 4
+    disk.setBig(end, 0, 4)
+    let bytes = Array(disk.bytes[103 * 1024..<104 * 1024])
+    disk.setBig(end, UInt64(ExtChecksum.crc32c(seed, bytes.span)), 4)
   }
 }

@@ -24,7 +24,7 @@ struct ExtTests {
 
   @Test(arguments: [
     (0x3A, 0, "not unmounted cleanly"), (0x3A, 3, "errors"), (0x0C, 5, "superblock says 5"),
-    (0x60, 0x46, "needs a journal"),
+    (0x60, 0x46, "on another disk"),
   ])
   func `a superblock that is not clean makes a doubt`(
     place: Int, value: UInt64, words: String

@@ -24,5 +24,20 @@ struct ExtFileSystem: GuestFileSystem {
     return try search.run()
   }
 
-  func files() throws -> (any FileTree)? { try ExtFileTree(volume) }
+  /// The files; those of a journal that was not replayed among them, where it can be understood.
+  func files() throws -> (any FileTree)? {
+    let superblock = volume.superblock
+    guard superblock.needsRecovery, superblock.features.compatible.contains(.hasJournal),
+      superblock.journalInode != 0
+    else { return try ExtFileTree(volume) }
+    let replayed: ExtVolume
+    do {
+      replayed = try volume.replayed(ExtJournal(of: volume))
+    } catch is GuestDoubt {
+      replayed = volume
+    } catch is FormatError {
+      replayed = volume
+    }
+    return try ExtFileTree(replayed)
+  }
 }

@@ -2,11 +2,11 @@ internal import Bytes
 
 /// A search for the blocks that belong to nothing.
 ///
-/// In a file system that was unmounted cleanly, each bitmap has to have the checksum that its
-/// group's descriptor says, and as many free clusters; and all of them together as many as the
-/// superblock says. Where the journal was not replayed, that holds for groups of which the journal
-/// has nothing; the others are free where no bitmap, in its place or in the journal, says otherwise.
-/// No structure of the file system may lie in what is free.
+/// Each bitmap has to have the checksum that its group's descriptor says, and as many free clusters;
+/// and in a file system that was unmounted cleanly, all of them together as many as the superblock
+/// says. A journal that was not replayed is replayed in memory first, and then what is free is
+/// only what no other copy of a bitmap calls used. No structure of the file system may lie in what
+/// is free.
 struct ExtFreeSpaceSearch {
   private let volume: ExtVolume
   private let metadata: ExtMetadata
@@ -18,31 +18,33 @@ struct ExtFreeSpaceSearch {
 
   /// - Throws: `GuestDoubt` when nothing may be left out, `FormatError` for damage.
   init(in volume: ExtVolume) throws {
-    self.volume = volume
-    bitmaps = BitmapReader(volume: volume)
     let superblock = volume.superblock
     guard !superblock.hasErrors else { throw GuestDoubt("errors were found in it") }
     guard superblock.isClean else { throw GuestDoubt("it was not unmounted cleanly") }
     try ExtFreeSpaceSearch.checkProtection(of: volume)
-    guard superblock.features.compatible.contains(.hasJournal) else {
-      guard !superblock.needsRecovery else {
-        throw GuestDoubt("it needs a journal to be replayed that it does not have")
-      }
-      copies = nil
-      metadata = try ExtMetadata(of: volume)
-      return
-    }
-    guard superblock.journalInode != 0 else {
+    guard superblock.features.compatible.contains(.hasJournal), superblock.journalInode != 0 else {
       guard !superblock.needsRecovery else {
         throw GuestDoubt("its journal, on another disk, has not been replayed")
       }
-      copies = nil
-      metadata = try ExtMetadata(of: volume)
+      self.init(volume, try ExtMetadata(of: volume), nil)
       return
     }
     let journal = try ExtJournal(of: volume)
-    metadata = try ExtMetadata(of: volume, and: journal.places)
-    copies = try ExtFreeSpaceSearch.copies(in: journal)
+    if try ExtFreeSpaceSearch.isDirty(journal) {
+      let replayed = try volume.replayed(journal)
+      self.init(
+        replayed, try ExtMetadata(of: replayed, and: journal.places),
+        try ExtJournalCopies(in: journal, of: replayed))
+    } else {
+      self.init(volume, try ExtMetadata(of: volume, and: journal.places), nil)
+    }
+  }
+
+  private init(_ volume: ExtVolume, _ metadata: ExtMetadata, _ copies: ExtJournalCopies?) {
+    self.volume = volume
+    self.metadata = metadata
+    self.copies = copies
+    bitmaps = BitmapReader(volume: volume)
   }
 
   /// A file system that is being checked has this in place of the count of the protection's block.
@@ -55,21 +57,14 @@ struct ExtFreeSpaceSearch {
     guard try cursor.u32() != 0xE24D_4D50 else { throw GuestDoubt("it is being checked") }
   }
 
-  /// What a journal that has to be replayed holds; nil when there is nothing to replay.
-  private static func copies(in journal: ExtJournal) throws -> ExtJournalCopies? {
-    let superblock = journal.volume.superblock
+  /// Whether a journal has to be replayed.
+  private static func isDirty(_ journal: ExtJournal) throws(GuestDoubt) -> Bool {
     guard journal.header.error == 0 else { throw GuestDoubt("its journal stopped with an error") }
-    guard superblock.needsRecovery else {
-      guard journal.header.start == 0 else {
-        throw GuestDoubt("its journal is not empty, though it was unmounted cleanly")
-      }
-      return nil
+    guard !journal.volume.superblock.needsRecovery else { return true }
+    guard journal.header.start == 0 else {
+      throw GuestDoubt("its journal is not empty, though it was unmounted cleanly")
     }
-    // Fast commits change bitmaps without a copy of them.
-    guard !superblock.features.compatible.contains(.fastCommit),
-      !journal.header.features.contains(.fastCommits)
-    else { throw GuestDoubt("its journal, with fast commits, has not been replayed") }
-    return try ExtJournalCopies(in: journal)
+    return false
   }
 
   /// The free space, in ascending order.
@@ -94,27 +89,26 @@ struct ExtFreeSpaceSearch {
 
   private mutating func add(_ number: Int, _ index: Int, of batch: [ExtGroup]) throws {
     let group = batch[index]
-    let isSettled =
-      copies.map { !$0.hasDescriptor(of: number) && !$0.hasCopy(of: group.blockBitmap) } ?? true
     let clusterCount = volume.geometry.clusterCount(of: number)
+    let isUninitialized = volume.isUninitialized(group)
     var bitmap: [UInt8]
-    if volume.isUninitialized(group), isSettled {
+    if isUninitialized {
       bitmap = [UInt8](repeating: 0, count: (clusterCount + 7) / 8)
       mark(structuresIn: number, in: &bitmap)
     } else {
       bitmap = try bitmaps.bitmap(of: index, in: batch) { volume.isUninitialized($0) }
-      if isSettled { try check(bitmap, of: number, group) }
-      if let copies, !isSettled {
-        try copies.add(copiesOf: group.blockBitmap, to: &bitmap)
-        mark(structuresIn: number, in: &bitmap)
-      }
+      try check(bitmap, of: number, group)
     }
-    let count = try add(bitmap, of: number, clusterCount)
-    guard !isSettled || count == Int(group.freeClusterCount) else {
+    let count = BitRuns.clearCount(in: bitmap.span, count: clusterCount)
+    guard count == Int(group.freeClusterCount) else {
       throw GuestDoubt(
         "group \(number) has \(count) free clusters, its descriptor says \(group.freeClusterCount)")
     }
     freeClusterCount += UInt64(count)
+    if let copies {
+      try copies.add(othersOf: number, group, isUninitialized: isUninitialized, to: &bitmap)
+    }
+    try add(bitmap, of: number, clusterCount)
   }
 
   /// Compares a bitmap with the checksum in the descriptor, of which small ones have half.
@@ -143,11 +137,10 @@ struct ExtFreeSpaceSearch {
     }
   }
 
-  /// Adds what is clear in a bitmap to the free space, and counts it.
-  private mutating func add(_ bitmap: [UInt8], of number: Int, _ clusterCount: Int) throws -> Int {
+  /// Adds what is clear in a bitmap to the free space.
+  private mutating func add(_ bitmap: [UInt8], of number: Int, _ clusterCount: Int) throws {
     let geometry = volume.geometry
     let blocks = geometry.blocks(of: number)
-    var count = 0
     try BitRuns.forEachClear(in: bitmap.span, count: clusterCount) { run in
       let start = blocks.lowerBound + UInt64(run.lowerBound) << geometry.clusterShift
       let end = blocks.lowerBound + UInt64(run.upperBound) << geometry.clusterShift
@@ -156,9 +149,7 @@ struct ExtFreeSpaceSearch {
         throw GuestDoubt("the bitmap of group \(number) calls structures of its own free")
       }
       free.add(range.lowerBound * geometry.blockSize..<range.upperBound * geometry.blockSize)
-      count += run.count
     }
-    return count
   }
 }
 

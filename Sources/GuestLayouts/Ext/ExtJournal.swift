@@ -12,6 +12,7 @@ internal import Bytes
 ///         28    4  its block      0: the journal is empty
 ///         32    4  error
 ///         36   12  features       compatible, incompatible, read-only
+///         48   16  UUID
 ///         80    1  kind of checksum
 ///        252    4  checksum       CRC-32C of these 1,024 bytes with this field zero
 ///
@@ -19,6 +20,7 @@ internal import Bytes
 struct ExtJournalHeader {
   static let byteCount = 1024
   static let magic: UInt32 = 0xC03B_3998
+  static let magicBytes: [UInt8] = [0xC0, 0x3B, 0x39, 0x98]
 
   struct Features: OptionSet {
     let rawValue: UInt32
@@ -35,12 +37,19 @@ struct ExtJournalHeader {
     ]
   }
 
+  /// Whether its blocks have checksums.
+  var hasChecksums: Bool { !features.isDisjoint(with: [.checksums2, .checksums3]) }
+
   var blockSize: UInt32
   var blockCount: UInt32
   var first: UInt32
+  /// The first transaction that was not written to its places.
+  var sequence: UInt32
   var start: UInt32
   var error: UInt32
   var features: Features
+  /// Where the checksums of its blocks start.
+  var seed: UInt32 = 0
 
   init(parsing bytes: [UInt8], at place: UInt64) throws(FormatError) {
     var cursor = ByteCursor(bytes.span, of: "ext journal", at: place, .big)
@@ -51,7 +60,7 @@ struct ExtJournalHeader {
     blockSize = try cursor.u32()
     blockCount = try cursor.u32()
     first = try cursor.u32()
-    try cursor.skip(4)
+    sequence = try cursor.u32()
     start = try cursor.u32()
     error = try cursor.u32()
     // The older version has no features, nor anything behind.
@@ -66,8 +75,10 @@ struct ExtJournalHeader {
       let all = [compatible, features.rawValue, readOnly].map { String($0, radix: 16) }
       throw cursor.refusal(.unsupported("features \(all.joined(separator: ", "))"))
     }
-    guard !features.isDisjoint(with: [.checksums2, .checksums3]) else { return }
-    try cursor.skip(252 - 48)
+    guard hasChecksums else { return }
+    let uuid = try cursor.array(16)
+    seed = ExtChecksum.crc32c(~0, uuid.span)
+    try cursor.skip(252 - 64)
     let stored = try cursor.u32()
     var summed = Array(bytes.prefix(ExtJournalHeader.byteCount))
     for index in 252..<256 { summed[index] = 0 }
@@ -81,7 +92,7 @@ struct ExtJournalHeader {
 /// The journal that lies in the file system itself, as an inode.
 struct ExtJournal {
   /// The most bytes of a journal: `mke2fs` makes 1 GiB at most of itself.
-  static let byteLimit: UInt64 = 16 << 30
+  static let byteLimit: UInt64 = 8 << 30
   /// The most pieces that it may lie in.
   static let runLimit = 1 << 16
 
@@ -140,84 +151,4 @@ struct ExtJournal {
     }
     return try volume.block(start + number - runs[low].blocks.lowerBound)
   }
-
-  /// Calls `body` with each tag of each descriptor block anywhere in the log, current or not.
-  ///
-  /// What is left of old transactions is among them: a tag's block may hold something else by now.
-  func forEachTag(_ body: (ExtJournalTag) throws -> Void) throws {
-    let blockSize = volume.geometry.blockSize
-    let step = ExtVolume.pieceByteCount / blockSize
-    for run in runs {
-      guard let start = run.start else { continue }
-      var position = run.blocks.lowerBound
-      while position < run.blocks.upperBound {
-        let count = min(step, run.blocks.upperBound - position)
-        let place = (start + position - run.blocks.lowerBound) * blockSize
-        let piece = try volume.bytes(Int(count * blockSize), at: place)
-        for index in 0..<count {
-          let number = position + index
-          guard number >= UInt64(header.first), number < UInt64(header.blockCount) else { continue }
-          let first = Int(index * blockSize)
-          let bytes = piece.span.extracting(first..<first + Int(blockSize))
-          try forEachTag(in: bytes, of: number, body)
-        }
-        position += count
-      }
-    }
-  }
-
-  /// A descriptor block: a header of 12 bytes (magic, type 1, transaction), then tags.
-  ///
-  /// A tag has 16 bytes with checksums of version 3: block, flags, upper half of the block,
-  /// checksum. Else: block, checksum (2), flags (2), with 64 bits the upper half; and two bytes
-  /// more with version 2. A UUID of 16 bytes follows unless flag 2 is set; flag 8 ends the list.
-  /// The blocks follow in the order of the tags, and the log goes on from its end at its start.
-  private func forEachTag(
-    in bytes: Span<UInt8>, of number: UInt64, _ body: (ExtJournalTag) throws -> Void
-  ) throws {
-    var cursor = ByteCursor(bytes, of: "ext journal", .big)
-    guard try cursor.u32() == ExtJournalHeader.magic, try cursor.u32() == 1 else { return }
-    try cursor.skip(4)
-    let isThird = header.features.contains(.checksums3)
-    let isSecond = !isThird && header.features.contains(.checksums2)
-    let isWide = header.features.contains(.wide)
-    let tail = isThird || isSecond ? 4 : 0
-    let size = isThird ? 16 : (isWide ? 12 : 8) + (isSecond ? 2 : 0)
-    var place = number
-    while cursor.remaining - tail >= size {
-      let low = UInt64(try cursor.u32())
-      let flags: UInt32
-      var high: UInt64 = 0
-      if isThird {
-        flags = try cursor.u32()
-        high = UInt64(try cursor.u32())
-        try cursor.skip(4)
-      } else {
-        try cursor.skip(2)
-        flags = UInt32(try cursor.u16())
-        if isWide { high = UInt64(try cursor.u32()) }
-        if isSecond { try cursor.skip(2) }
-      }
-      place += 1
-      if place >= UInt64(header.blockCount) { place = UInt64(header.first) }
-      try body(
-        ExtJournalTag(
-          block: isWide ? high << 32 | low : low, place: UInt32(place), isEscaped: flags & 1 != 0))
-      if flags & 8 != 0 { return }
-      if flags & 2 == 0 {
-        guard cursor.remaining >= 16 else { return }
-        try cursor.skip(16)
-      }
-    }
-  }
-}
-
-/// A copy of a block in the journal.
-struct ExtJournalTag {
-  /// Which block of the file system.
-  var block: UInt64
-  /// In which block of the journal.
-  var place: UInt32
-  /// Whether its first four bytes were the journal's magic, and are zero in the copy.
-  var isEscaped: Bool
 }

@@ -11,18 +11,18 @@ struct ExtJournalCopies {
   /// The most copies of bitmaps that are looked at.
   static let copyLimit = 1 << 20
 
-  private static let magic: [UInt8] = [0xC0, 0x3B, 0x39, 0x98]
-
   private let journal: ExtJournal
   /// Sorted by block.
   private var copies: [ExtJournalTag] = []
   /// Blocks of group descriptors of which there are copies, counted from the first one.
   private var descriptors: Set<Int> = []
 
+  /// - Parameters:
+  ///   - journal: The journal.
+  ///   - volume: The file system once it has been replayed.
   /// - Throws: `GuestDoubt`, `FormatError` when the journal cannot be understood.
-  init(in journal: ExtJournal) throws {
+  init(in journal: ExtJournal, of volume: ExtVolume) throws {
     self.journal = journal
-    let volume = journal.volume
     var bitmaps: [UInt64] = []
     bitmaps.reserveCapacity(volume.geometry.groupCount)
     try volume.forEachGroup { bitmaps.append($1.blockBitmap) }
@@ -52,29 +52,29 @@ struct ExtJournalCopies {
     return low < sorted.count && sorted[low] == block
   }
 
-  /// Whether there is a copy of the descriptor of the group.
-  func hasDescriptor(of group: Int) -> Bool {
-    descriptors.contains(group / journal.volume.geometry.descriptorsPerBlock)
-  }
-
-  /// Whether there is a copy of the block.
-  func hasCopy(of block: UInt64) -> Bool {
-    let index = firstIndex(of: block)
-    return index < copies.count && copies[index].block == block
-  }
-
-  /// Sets in `bitmap` all bits that any copy of `block` has.
-  func add(copiesOf block: UInt64, to bitmap: inout [UInt8]) throws {
-    var index = firstIndex(of: block)
-    while index < copies.count, copies[index].block == block {
-      let bytes = try journal.block(UInt64(copies[index].place))
-      for place in bitmap.indices { bitmap[place] |= bytes[place] }
+  /// Sets in the bitmap of a group all bits that any other bitmap of it may come to have.
+  ///
+  /// - Parameters:
+  ///   - group: The group once the journal has been replayed.
+  ///   - isUninitialized: Whether that says that its bitmap does not count.
+  func add(othersOf number: Int, _ group: ExtGroup, isUninitialized: Bool, to bitmap: inout [UInt8])
+    throws
+  {
+    let volume = journal.volume
+    if !isUninitialized || descriptors.contains(number / volume.geometry.descriptorsPerBlock) {
+      ExtJournalCopies.add(try volume.block(group.blockBitmap), to: &bitmap)
+    }
+    var index = firstIndex(of: group.blockBitmap)
+    while index < copies.count, copies[index].block == group.blockBitmap {
+      ExtJournalCopies.add(try journal.block(UInt64(copies[index].place)), to: &bitmap)
       // Four bytes that were the magic are kept as zeros.
-      if copies[index].isEscaped {
-        for (place, byte) in ExtJournalCopies.magic.enumerated() { bitmap[place] |= byte }
-      }
+      if copies[index].isEscaped { ExtJournalCopies.add(ExtJournalHeader.magicBytes, to: &bitmap) }
       index += 1
     }
+  }
+
+  private static func add(_ bytes: [UInt8], to bitmap: inout [UInt8]) {
+    for place in 0..<min(bytes.count, bitmap.count) { bitmap[place] |= bytes[place] }
   }
 
   private func firstIndex(of block: UInt64) -> Int {
