@@ -56,12 +56,12 @@ if command -v mkfs.exfat >/dev/null && command -v mount.exfat-fuse >/dev/null &&
   truncate -s 40M exfat.raw
   mkfs.exfat exfat.raw >/dev/null
   loop=$(losetup -f --show exfat.raw)
-  later "umount mounted 2>/dev/null; losetup -d $loop 2>/dev/null"
+  later "umount mounted 2>/dev/null; detach $loop"
   if mount.exfat-fuse "$loop" mounted >fuse.log 2>&1; then
     cp -r tree/. mounted
     umount mounted
     within 10 sh -c "! pgrep -f '[m]ount.exfat-fuse $loop' >/dev/null"
-    losetup -d "$loop"
+    detach "$loop"
     restored exfat exfat.raw
     names_found exfat /FOLDER/Inner/FILE7.TXT
   fi
