@@ -6,9 +6,9 @@
 
 requires xfs_io xfs_freeze xfs_logprint
 
-# busy RECORD SEED: writes, renames and deletes files until it is killed, and records what fsync promised.
+# busy RECORD SEED: writes, renames and deletes files until it is killed, and records what fsync promised. To be run with &.
 busy() {
-  python3 - mounted "$@" 2>/dev/null <<'PYTHON'
+  exec python3 - mounted "$@" 2>/dev/null <<'PYTHON'
 import hashlib, os, random, sys, threading
 top, record, seed = sys.argv[1:]
 lock = threading.Lock()
@@ -100,7 +100,7 @@ state() {
   esac
   kill "$pid" 2>/dev/null || :
   wait "$pid" 2>/dev/null || :
-  within 10 unmounted
+  within 60 unmounted
   cp --sparse=always "$source" original
   works vread --skip zero,free --raw original
   mv stdout copy
