@@ -63,7 +63,7 @@ enum Fuzz {
     "manifest": ManifestTarget(), "vmdkstream": VMDKStreamTarget(),
     "vhdrepair": RepairTarget(.vhd), "vhdxrepair": RepairTarget(.vhdx), "ntfs": GuestTarget.ntfs,
     "fat": GuestTarget.fat, "exfat": GuestTarget.exFAT, "btrfs": GuestTarget.btrfs,
-    "xfs": GuestTarget.xfs,
+    "xfs": GuestTarget.xfs, "ext": GuestTarget.ext,
   ]
 
   static let target: any FuzzTarget = {
