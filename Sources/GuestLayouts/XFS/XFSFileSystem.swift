@@ -94,7 +94,8 @@ struct XFSFileSystem: GuestFileSystem {
       // Each sum is below the number of blocks, which is below 2^47.
       counted += (free.byteCount - before) / superblock.blockByteCount
       counted += UInt64(group.listCount)
-      if superblock.hasLazyCounters { counted += group.treeBlockCount }
+      // Besides their roots, the blocks of these trees count as free.
+      counted += try superblock.hasLazyCounters ? group.treeBlockCount : group.countTreeBlocks()
       try requireUse(of: group, in: volume, outside: free)
     }
     let log = try superblock.byteRange(of: superblock.logStart, count: superblock.logBlockCount)

@@ -93,6 +93,13 @@ struct XFSGroup {
     self.others = others
   }
 
+  /// The blocks of the free-space trees besides their roots, counted.
+  func countTreeBlocks() throws -> UInt64 {
+    var count: UInt64 = 0
+    for tree in [freeByBlock, freeBySize] { try tree.forEachBlock { _ in count += 1 } }
+    return count - 2
+  }
+
   /// A sector of the group's start, with the right checksum.
   static func header(
     _ volume: XFSVolume, _ group: UInt64, sector: UInt64, _ structure: String, checksumAt field: Int

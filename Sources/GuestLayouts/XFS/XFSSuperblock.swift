@@ -170,7 +170,7 @@ extension XFSSuperblock {
 
   var hasSecondLog: Bool { number == 5 || version & Version.secondLog != 0 }
 
-  /// Whether the blocks of the free-space trees count as free in the superblock.
+  /// Whether the AGFs count the blocks of their trees.
   var hasLazyCounters: Bool {
     number == 5 || version & Version.more != 0 && moreFeatures & More.lazyCounters != 0
   }
