@@ -97,7 +97,7 @@ echo '* a hole that may not be zero is read'
 works vread --raw [ python3 "$VPIPE_TOP/Tests/interop/nbd-server.py" disk.raw extents=hole ]
 same stdout disk.raw
 works vread --list [ nbdkit --filter=extentlist file disk.raw extentlist=/dev/null ]
-shows ' zero (by allocation'
+shows ' zero, ' '(by allocation'
 echo "0 $(size disk.raw) hole" >list
 works vread --list [ nbdkit --filter=extentlist file disk.raw extentlist=list ]
 never_says zero
