@@ -47,7 +47,33 @@ absent bad.vhd.repaired
 works vhd repair --in-place bad.vhd
 same bad.vhd dynamic.vhd
 
+echo '* two footers with right checksums that tell of different disks: what is read does not change'
+cp dynamic.vhd bad.vhd
+cat >reseal.py <<'P'
+import sys
+name, difference = sys.argv[1:]
+with open(name, "r+b") as file:
+    file.seek(-512, 2)
+    footer = bytearray(file.read())
+    footer[36:40] = b"Beos"
+    footer[48:56] = (int.from_bytes(footer[48:56], "big") + int(difference)).to_bytes(8, "big")
+    footer[64:68] = bytes(4)
+    footer[64:68] = (~sum(footer) & 0xffffffff).to_bytes(4, "big")
+    file.seek(-512, 2)
+    file.write(footer)
+P
+python3 reseal.py bad.vhd -1048576
+cp bad.vhd before
+fails 1 vhd repair --in-place bad.vhd
+shows "VHD footer's copy at byte 36: differs from the footer at the end"
+same bad.vhd before
+# By a footer with a block more than the table has nothing can be read.
+python3 reseal.py bad.vhd 2097152
+works vhd repair --in-place bad.vhd
+same bad.vhd dynamic.vhd
+
 echo '* what was asked for'
+cp dynamic.vhd bad.vhd
 flip bad.vhd 20
 fails 64 vhd repair bad.vhd -o bad.vhd --force
 fails 64 vhd repair bad.vhd -o dynamic.vhd

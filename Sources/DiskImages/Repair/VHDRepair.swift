@@ -78,6 +78,9 @@ enum VHDRepair {
   }
 
   /// Makes two sound footers that differ the same: the one that less can be said against.
+  ///
+  /// Readers go by the one at the end. Where a disk can be read by it and the copy tells of another one, nothing says
+  /// which of them is right, and what can be read must not change: both stay as they are.
   private static func choose(
     _ repair: inout Repair, _ footer: VHDFooter, _ copy: VHDFooter, _ place: UInt64, _ now: Int64
   ) throws {
@@ -85,6 +88,10 @@ enum VHDRepair {
       footer.findings(at: 0, now: now).filter { $0.severity.isProblem }.count
     }
     if problems(copy) < problems(footer) {
+      let isSame =
+        copy.kind == footer.kind && copy.size == footer.size
+        && copy.headerOffset == footer.headerOffset
+      guard try isSame || endOfBlocks(repair.source, footer) == nil else { return }
       repair.add(RepairStep("VHD footer", at: place, copy.bytes, "written from its copy"))
     } else {
       repair.add(RepairStep(copyName, at: 0, footer.bytes, "written from the footer"))
