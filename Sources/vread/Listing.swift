@@ -70,7 +70,8 @@ struct Listing {
 
   /// What reading would find, told from the layout and the allocation alone.
   private func allocation(of volume: SourceVolume) throws -> ByteCounts {
-    pictures?.begin(volume.header, volume.guest)
+    let header = volume.header
+    pictures?.begin(header.name, size: header.size, volume.guest?.layout)
     var counts = ByteCounts()
     try volume.forEachAllocation { range, kind in
       counts.add(range.upperBound - range.lowerBound, kind)

@@ -45,7 +45,7 @@ struct Tally {
         if !options.quiet { Console.warn(text) }
       case .volume(let header):
         let guest = headers.count < feed.volumes.count ? feed.volumes[headers.count].guest : nil
-        pictures?.begin(header, guest)
+        pictures?.begin(header.name, size: header.size, guest?.layout)
         headers.append(header)
         counts.append(ByteCounts())
         if headers.count > feed.volumes.count { progress.expect(header.size) }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Blocks
 internal import Bytes
+internal import GuestLayouts
 internal import Repositories
 internal import ToolSupport
 
@@ -18,6 +19,12 @@ struct Show: Tool {
   @Flag(help: "Show every range that holds no data, its kind, and the guest's file it is from.")
   var holes = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Draw the disks into this file (SVG), coloured by what their bytes are.", valueName: "file"),
+    completion: .file(extensions: ["svg"]))
+  var picture: String?
+
   @Flag(help: "The point as a JSON object; with --holes one object in each line.")
   var json = false
 
@@ -30,6 +37,7 @@ struct Show: Tool {
   func run() throws {
     let repository = try repository.open()
     let stored = try naming(repository.location) { try repository.resolve(point) }
+    if let picture { try draw(PictureFile(picture), repository, stored) }
     if holes { return try showHoles(repository, stored) }
     if json {
       try Console.result(json: Report(id: "\(stored.name.id)", point: stored.point))
@@ -45,6 +53,24 @@ struct Show: Tool {
     let length: UInt64
     let kind: String
     let file: String?
+  }
+
+  private func draw(
+    _ picture: PictureFile, _ repository: Repository, _ stored: Repository.StoredPoint
+  ) throws {
+    try naming(repository.location) {
+      let volumes = try repository.openVolumes(of: stored)
+      let disks = MachineLayout(of: volumes).disks
+      if let trouble = volumes.lazy.compactMap(\.trouble).first { throw trouble }
+      let holes = try PointHoles(repository, stored)
+      for (number, volume) in stored.point.volumes.enumerated() {
+        picture.begin(volume.name, size: volume.size, disks[number])
+        try holes.forEachRange(ofVolume: number) { range, kind in
+          picture.add(range, kind, ofVolume: number)
+        }
+      }
+    }
+    try picture.write()
   }
 
   private func showHoles(

@@ -101,3 +101,10 @@ grep -q '2: ext4 root' disk.svg
 grep -q 'free in its file system' disk.svg
 fails 64 vread --list --picture disk.svg disk.raw
 says 'disk.svg: exists'
+works vstore show -r R --picture point.svg vm
+shows 'name:     vm'
+xmllint --noout point.svg
+grep -q '2: ext4 root' point.svg
+grep -q 'excluded files' point.svg
+fails 64 vstore show -r R --picture point.svg vm
+says 'point.svg: exists'

@@ -85,6 +85,30 @@ done
 works vread --list a.raw b.raw
 shows 'LVM2 PV' 'volume group vg-0' 'root' 'wide 16.0 MiB      Linux swap'
 
+# A file system over both disks: its free space is left out, and its files come back from the point.
+requires mke2fs e2fsck
+mkdir tree tree/folder
+cp -R "$VPIPE_TOP/Sources/GuestLayouts/." tree/folder
+noise 3M >tree/noise
+truncate -s 16M wide.ext
+mke2fs -q -t ext4 -d tree wide.ext
+noise 2M >deleted
+debugfs -w -R 'write deleted deleted' wide.ext 2>/dev/null >/dev/null
+debugfs -w -R 'rm deleted' wide.ext 2>/dev/null
+lvm_write vg-0/wide wide.ext
+sync -f a.raw
+works vread --list a.raw b.raw
+shows 'wide 16.0 MiB' ' ext4'
+works vread --audit a.raw b.raw
+shows 'logical volume vg-0/wide: e2fsck: passed' 'logical volume vg-0/wide: files: passed'
+vread --skip zero,free,swap a.raw b.raw >stream
+vstore put -q -r R-free --name files <stream >/dev/null
+works vrestore files -r R-free files --logical-volume vg-0/wide / -o out
+diff -r tree out -x lost+found
+works vrestore ls -r R-free files --logical-volume vg-0/wide /
+shows noise
+lvm_write vg-0/wide area
+
 # One disk alone: the volume that lies on it is known, the striped one is not, and the swap volume neither.
 vread --raw --skip swap a.raw | cmp - a.raw
 works vread --list a.raw

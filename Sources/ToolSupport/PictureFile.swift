@@ -1,17 +1,15 @@
-internal import Blocks
-internal import GuestLayouts
+public import Blocks
+public import GuestLayouts
 internal import Platform
-internal import Reading
-internal import ToolSupport
 
 /// The file of `--picture`: one picture below the other for each disk.
-final class PictureFile {
+public final class PictureFile {
   private let path: String
   private let file: FileDescriptor
   private var pictures: [DiskPicture] = []
 
   /// Makes the file, empty, so that it can be written when nothing can be made any more.
-  init(_ path: String) throws(Failure) {
+  public init(_ path: String) throws(Failure) {
     self.path = path
     do {
       file = try FileDescriptor(path, .create)
@@ -21,9 +19,14 @@ final class PictureFile {
     }
   }
 
-  /// Begins the picture of a volume; they come in their order.
-  func begin(_ header: VolumeHeader, _ guest: GuestDisk?) {
-    let partitions = guest?.layout.table?.partitions ?? []
+  /// Begins the picture of a disk; they come in their order.
+  ///
+  /// - Parameters:
+  ///   - name: What the disk is called.
+  ///   - size: Its bytes.
+  ///   - layout: What a guest put on it, if anybody looked.
+  public func begin(_ name: String, size: UInt64, _ layout: DiskLayout?) {
+    let partitions = layout?.table?.partitions ?? []
     let parts = partitions.filter { !$0.isContainer }.map { partition in
       let contents = partition.contents.map { finding in
         finding.kind + (finding.label.map { " \($0)" } ?? "")
@@ -31,19 +34,22 @@ final class PictureFile {
       let title = contents.isEmpty ? partition.type : contents.joined(separator: " or ")
       return DiskPicture.Part(partition.range, "\(partition.number): \(title)")
     }
-    let whole = (guest?.layout.contents ?? []).map {
-      DiskPicture.Part(0..<header.size, $0.kind + ($0.label.map { " \($0)" } ?? ""))
+    let whole = (layout?.contents ?? []).map {
+      DiskPicture.Part(0..<size, $0.kind + ($0.label.map { " \($0)" } ?? ""))
     }
-    pictures.append(DiskPicture(header.name, size: header.size, parts: parts + whole.prefix(1)))
+    pictures.append(DiskPicture(name, size: size, parts: parts + whole.prefix(1)))
   }
 
-  func add(_ range: Range<UInt64>, _ kind: HoleKind?, ofVolume number: Int) {
+  /// Counts a range of a disk as a kind of hole, or as data.
+  public func add(_ range: Range<UInt64>, _ kind: HoleKind?, ofVolume number: Int) {
     pictures[number].add(range, kind)
   }
 
-  func add(_ segment: Segment) { pictures[Int(segment.volume)].add(segment) }
+  /// Counts a loaded segment.
+  public func add(_ segment: Segment) { pictures[Int(segment.volume)].add(segment) }
 
-  func write() throws(Failure) {
+  /// Draws what was counted.
+  public func write() throws(Failure) {
     try naming(path) {
       try file.write(Array(DiskPicture.svg(pictures).utf8).span)
       try file.sync()
