@@ -37,7 +37,7 @@ final class SegmentWorker: @unchecked Sendable {
     }
     let fingerprint = fingerprint(of: segment)
     if let fingerprint, case .node(_, let known?)? = job.base, known == fingerprint,
-      try isWhole(job)
+      try isWhole(job, holes: segment.oddHoles)
     {
       return
     }
@@ -63,7 +63,9 @@ final class SegmentWorker: @unchecked Sendable {
   }
 
   /// Whether the base's segment can be had; then the job's outcome is to be the same.
-  private func isWhole(_ job: SegmentJob) throws -> Bool {
+  ///
+  /// - Parameter holes: What must be there that is more than zeros; nil when upstream has looked.
+  private func isWhole(_ job: SegmentJob, holes: OddHoles? = nil) throws -> Bool {
     switch job.base {
     case nil: return false
     case .hole(let kind)?:
@@ -77,6 +79,8 @@ final class SegmentWorker: @unchecked Sendable {
         // A damaged leaf is written anew.
         return false
       }
+      // Once fingerprints were of the bytes alone.
+      if let holes, holes != leaf.oddHoles { return false }
       var packs: Set<Digest> = [node.pack.id]
       for run in leaf.runs {
         guard case .chunk(let chunk) = run.content else { continue }
