@@ -113,7 +113,9 @@ struct SkipPlanTests {
 
   @Test(arguments: [
     ("UUID=0000-1", true), ("LABEL=fs1", true), ("LABEL=\"fs1\"", true), ("/dev/sda2", false),
-    ("PARTUUID=1", false),
+    ("PARTUUID=1", false), ("/dev/disk/by-uuid/0000-1", true), ("/dev/disk/by-label/fs1", true),
+    ("/dev/disk/by-label/f\\x731", true), ("/dev/disk/by-label/fs0", false),
+    ("/dev/disk/by-id/x", false),
   ])
   func `patterns count from the guest's root`(device: String, isKnown: Bool) throws {
     let root = FakeFileSystem(size)
@@ -123,9 +125,27 @@ struct SkipPlanTests {
     #expect(
       try plan([root, other], [.excluded], ["/var/cache/**"]).files.map(\.path)
         == (isKnown ? ["/var/cache/a"] : []))
+    // What is in an unknown folder is known by no path from the root.
+    #expect(try plan([root, other], [.excluded], ["/cache/**"]).files.isEmpty)
     #expect(
-      try plan([root, other], [.excluded], ["/cache/**"]).files.map(\.path)
-        == (isKnown ? [] : ["/cache/a"]))
+      try plan([root, other], [.excluded], ["cache/**"]).files.map(\.path)
+        == [isKnown ? "/var/cache/a" : "/cache/a"])
+    let told = try plan([root, other], [.excluded], ["x"]).warnings.joined()
+    #expect(told.contains { $0.contains("cannot be told") } == (device == "/dev/sda2"))
+  }
+
+  @Test func `without an fstab, and on Windows, a file system is its own root`() throws {
+    let root = FakeFileSystem(size)
+    root.add("/cache/a", [8192..<16384])
+    #expect(try plan([root], [.excluded], ["/cache/**"]).files.map(\.path) == ["/cache/a"])
+    let linux = FakeFileSystem(size)
+    linux.add("/etc/fstab", content: Array("UUID=9 / ext4 x 0 1\n".utf8))
+    let windows = FakeFileSystem(size)
+    windows.nameRule = .ignoringCase
+    windows.add("/Windows/Temp/a", [8192..<16384])
+    #expect(
+      try plan([linux, windows], [.excluded], ["C:\\Windows\\Temp"]).files.map(\.path)
+        == ["/Windows/Temp/a"])
   }
 
   @Test(arguments: [("", true), ("HIBR", false), ("hibr", false), ("wake", true)])

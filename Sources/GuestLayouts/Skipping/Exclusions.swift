@@ -61,9 +61,12 @@ public struct Exclusions: Sendable {
     /// Whether something further down may match.
     var isOpen: Bool { isExcluded || !states.isEmpty }
 
-    init(_ exclusions: Exclusions) {
+    /// - Parameter isAnchored: Whether the path starts at the guest's root; else only patterns for any depth count.
+    init(_ exclusions: Exclusions, isAnchored: Bool = true) {
       patterns = exclusions.patterns
-      for index in patterns.indices { add(State(pattern: index, component: 0)) }
+      for index in patterns.indices where isAnchored || patterns[index].components.first == .deep {
+        add(State(pattern: index, component: 0))
+      }
     }
 
     private mutating func add(_ state: State) {

@@ -16,6 +16,13 @@ struct MountLine: Equatable {
     }
   }
 
+  /// Whether the device goes by the name that the machine's kernel gave it, which a disk does not tell.
+  var isKernelName: Bool {
+    let name = device.dropFirst("/dev/".count)
+    return device.hasPrefix("/dev/")
+      && ["sd", "vd", "xvd", "hd", "nvme", "mmcblk"].contains { name.hasPrefix($0) }
+  }
+
   /// Octal escapes stand for blanks.
   private static func unescaped(_ word: String) -> String {
     let bytes = Array(word.utf8)
@@ -39,8 +46,12 @@ struct MountLine: Equatable {
 
 /// Where guests mount their file systems, as the fstab of their roots tells.
 struct MountPoints {
-  /// For the index of a volume the names of the folder; a volume that is not there is its own root.
+  /// For the index of a volume the names of the folder.
   private(set) var folders: [Int: [[UInt8]]] = [:]
+  /// Whether there is a root with an fstab: then what it does not name is not known by a path.
+  private(set) var haveRoot = false
+  /// For the index of a root the lines that name a partition as no disk tells it, such as /dev/sda4.
+  private(set) var unknown: [(root: Int, line: MountLine)] = []
   /// For the index of a volume the swap files in it that an fstab names, as paths in the guest.
   private(set) var swapFiles: [[[UInt8]]] = []
 
@@ -52,6 +63,7 @@ struct MountPoints {
     for index in volumes.indices {
       guard let tree = trees[index], let lines = MountPoints.fstab(tree) else { continue }
       folders[index] = folders[index] ?? []
+      haveRoot = true
       for line in lines {
         let names = line.folder.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) }
         if line.type == "swap", line.device.hasPrefix("/"), !line.device.hasPrefix("/dev/") {
@@ -60,9 +72,19 @@ struct MountPoints {
           let target = volumes.firstIndex(where: { $0.isCalled(line.device) }), target != index
         {
           folders[target] = folders[target] ?? names
+        } else if line.folder.hasPrefix("/"), !names.isEmpty, line.isKernelName {
+          unknown.append((index, line))
         }
       }
     }
+  }
+
+  /// The folder that the root of a volume is in; nil when nothing tells it: then only patterns for any depth count.
+  ///
+  /// Without any fstab a volume is its own root, and so is one of Windows, which has drives instead of folders.
+  func folder(of index: Int, _ rule: NameRule?) -> [[UInt8]]? {
+    if let folder = folders[index] { return folder }
+    return haveRoot && rule == .exact ? nil : []
   }
 
   /// What fstab of a root says; nil when there is none that can be read: then nothing is known.
@@ -82,17 +104,42 @@ struct MountPoints {
 extension GuestVolume {
   /// Whether an fstab means this volume by the name of a device.
   func isCalled(_ device: String) -> Bool {
+    let links = "/dev/disk/by-"
+    if device.hasPrefix(links) {
+      let parts = device.dropFirst(links.count).split(separator: "/", maxSplits: 1)
+      guard parts.count == 2 else { return false }
+      return isTagged(parts[0].uppercased(), GuestVolume.unlinked(String(parts[1])))
+    }
     guard let equals = device.firstIndex(of: "=") else {
       return devicePaths.contains(device)
     }
     let value = device[device.index(after: equals)...].filter { $0 != "\"" }
-    return switch device[..<equals] {
+    return isTagged(String(device[..<equals]), value)
+  }
+
+  private func isTagged(_ tag: String, _ value: String) -> Bool {
+    switch tag {
     case "UUID": finding?.uuid?.lowercased() == value.lowercased()
     case "LABEL": finding?.label == value
     case "PARTUUID": partition?.uuid?.lowercased() == value.lowercased()
     case "PARTLABEL": partition?.name == value
     default: false
     }
+  }
+
+  /// A name as udev writes it in a link, with `\x20` for a blank.
+  private static func unlinked(_ name: String) -> String {
+    let parts = name.split(separator: "\\x", omittingEmptySubsequences: false)
+    var bytes = Array(parts[0].utf8)
+    for part in parts.dropFirst() {
+      if let value = UInt8(part.prefix(2), radix: 16), part.count >= 2 {
+        bytes.append(value)
+        bytes += part.dropFirst(2).utf8
+      } else {
+        bytes += "\\x\(part)".utf8
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// The paths that stand for a logical volume; those of partitions depend on the machine.

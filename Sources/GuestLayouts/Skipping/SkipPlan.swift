@@ -39,7 +39,15 @@ public struct SkipPlan: Sendable {
         gathered.add(extents, kind, of: volume)
       }
       plan(
-        volume, trees[index], points.folders[index] ?? [], points, number: known[index])
+        volume, trees[index], points.folder(of: index, trees[index]?.nameRule), points,
+        number: known[index])
+    }
+    if !exclusions.isEmpty {
+      for (root, line) in points.unknown {
+        warn(
+          "\(line.device) on \(line.folder) in its fstab cannot be told from the disks",
+          volumes[root])
+      }
     }
     if kinds.contains(.free) {
       for group in layout.groups {
@@ -79,7 +87,7 @@ public struct SkipPlan: Sendable {
 
   /// Adds the free space of a file system, and the files in it that are left out.
   private mutating func plan(
-    _ volume: GuestVolume, _ tree: (any FileTree)?, _ mountPoint: [[UInt8]],
+    _ volume: GuestVolume, _ tree: (any FileTree)?, _ mountPoint: [[UInt8]]?,
     _ points: MountPoints, number: Int
   ) {
     guard let fileSystem = volume.finding?.fileSystem, kinds.contains(.free) || tree != nil
@@ -97,19 +105,23 @@ public struct SkipPlan: Sendable {
       let claims = try claims(of: tree, mountPoint, points)
       try claims.check(against: free)
       for text in claims.warnings { warn(text, volume) }
-      for claim in claims.claims { take(claim, volume, mountPoint, number) }
+      for claim in claims.claims { take(claim, volume, mountPoint ?? [], number) }
     } catch {
       warn("no file is left out: \(error)", volume)
     }
   }
 
   private func claims(
-    of tree: any FileTree, _ mountPoint: [[UInt8]], _ points: MountPoints
+    of tree: any FileTree, _ mountPoint: [[UInt8]]?, _ points: MountPoints
   ) throws -> FileClaims {
     var claims = FileClaims(tree)
     if kinds.contains(.swap) {
-      let own = points.swapFiles.filter { $0.starts(with: mountPoint) }
-      try claims.takeSwapFiles(named: own.map { Array($0.dropFirst(mountPoint.count)) })
+      let own = mountPoint.map { folder in
+        points.swapFiles.filter { $0.starts(with: folder) }.map {
+          Array($0.dropFirst(folder.count))
+        }
+      }
+      try claims.takeSwapFiles(named: own ?? [])
     }
     guard !exclusions.isEmpty else { return claims }
     let swap = Set(claims.claims.map(\.path))

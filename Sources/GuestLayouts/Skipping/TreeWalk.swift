@@ -59,15 +59,15 @@ struct ExclusionWalk {
 
   /// - Parameters:
   ///   - exclusions: The patterns.
-  ///   - mountPoint: The names of the folder that the tree's root is in its guest.
+  ///   - mountPoint: The names of the folder that the tree's root is in its guest; nil when it is not known.
   ///   - body: Takes each regular file that is excluded, with its path in the file system.
   /// - Throws: `FormatError`, `GuestDoubt` when a folder is in two places, and what `body` throws.
   mutating func run(
-    _ exclusions: Exclusions, mountPoint: [[UInt8]],
+    _ exclusions: Exclusions, mountPoint: [[UInt8]]?,
     _ body: (_ path: [UInt8], GuestFile) throws -> Void
   ) throws {
-    var progress = Exclusions.Progress(exclusions)
-    for name in mountPoint { progress = progress.into(NameText(name, .exact), .exact) }
+    var progress = Exclusions.Progress(exclusions, isAnchored: mountPoint != nil)
+    for name in mountPoint ?? [] { progress = progress.into(NameText(name, .exact), .exact) }
     guard progress.isOpen else { return }
     try walk(try tree.file(tree.root), [], progress, depth: 0, body)
   }
