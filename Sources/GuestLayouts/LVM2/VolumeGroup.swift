@@ -16,7 +16,7 @@ public struct VolumeGroup: Sendable {
   /// The disk of the first of its physical volumes.
   public let firstDisk: Int
   /// What belongs to no logical volume.
-  var free: [(disk: Int, range: Range<UInt64>)] = []
+  public internal(set) var free: [(disk: Int, range: Range<UInt64>)] = []
 }
 
 /// A logical volume.
