@@ -10,11 +10,23 @@ public final class FolderTarget: FileTarget {
     public var first: (path: [UInt8], reason: String)
   }
 
+  /// Why a file or folder is not written.
+  struct Problem: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// A folder that was entered.
+  private struct Level {
+    let folder: TargetFolder
+    /// The names that were written into it, without their case; nil where case counts.
+    var names: Set<String>?
+  }
+
   /// By what is lost: `owner`, `mode`.
   public private(set) var losses: [String: Loss] = [:]
   private let root: TargetFolder
-  /// Those that were entered, the innermost last.
-  private var open: [TargetFolder]
+  /// Those that were entered, the innermost last, and before them the root.
+  private var open: [Level] = []
   private let replaces: Bool
   private let isRoot = Host.isRoot
 
@@ -23,34 +35,53 @@ public final class FolderTarget: FileTarget {
   ///   - replaces: Whether files that are there go for others of their names.
   public init(_ root: TargetFolder, replaces: Bool) {
     self.root = root
-    open = [root]
     self.replaces = replaces
   }
 
   /// Brings all that was written to stable storage.
   public func finish() throws { try root.file.syncFileSystem() }
 
-  private var folder: TargetFolder { open.last ?? root }
+  private var folder: TargetFolder { open.last?.folder ?? root }
+
+  /// Makes sure that no file replaces one that was restored before: where case does not count, two
+  /// of a guest's names may be one.
+  private func claim(_ name: [UInt8]) throws {
+    guard replaces else { return }
+    if open.isEmpty { try enter(root) }
+    guard open[open.count - 1].names != nil else { return }
+    let text = String(decoding: name, as: UTF8.self).lowercased()
+    guard open[open.count - 1].names?.insert(text).inserted == true else {
+      throw Problem(
+        description: "case does not count here, and another one has this name: left out")
+    }
+  }
+
+  private func enter(_ folder: TargetFolder) throws {
+    let isPlain = try !replaces || !folder.ignoresCase()
+    open.append(Level(folder: folder, names: isPlain ? nil : []))
+  }
 
   func enterFolder(_ folder: RestoredFile) throws {
     guard !folder.name.isEmpty else { return }
     try losing {
+      try claim(folder.name)
       do throws(SystemError) {
         try self.folder.makeFolder(folder.name)
       } catch {
         guard error.exists, replaces else { throw error }
       }
-      open.append(try self.folder.folder(folder.name))
+      try enter(try self.folder.folder(folder.name))
     }
   }
 
   func leaveFolder(_ folder: RestoredFile) throws {
-    guard !folder.name.isEmpty, let own = open.popLast() else { return }
+    guard !folder.name.isEmpty, let own = open.popLast()?.folder else { return }
     setAttributes(of: own.file, folder, usual: 0o777)
   }
 
   func addFile(_ file: RestoredFile, _ content: FileContent) throws {
     try losing {
+      try claim(file.name)
       let entry = try folder.beginFile()
       guard let target = entry.file else { return }
       try content.forEachPiece { offset, bytes in try target.write(bytes, at: offset) }
@@ -62,6 +93,7 @@ public final class FolderTarget: FileTarget {
 
   func addLink(_ link: RestoredFile, to target: [UInt8]) throws {
     try losing {
+      try claim(link.name)
       let folder = folder
       let entry = try folder.beginLink(to: target)
       let attributes = attributes(of: link)
@@ -86,7 +118,10 @@ public final class FolderTarget: FileTarget {
     } catch {
       return false
     }
-    try losing { try entry.commit(as: file.name, replacing: replaces) }
+    try losing {
+      try claim(file.name)
+      try entry.commit(as: file.name, replacing: replaces)
+    }
     return true
   }
 
