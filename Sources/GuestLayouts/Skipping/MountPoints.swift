@@ -69,7 +69,7 @@ struct MountPoints {
         if line.type == "swap", line.device.hasPrefix("/"), !line.device.hasPrefix("/dev/") {
           swapFiles.append(line.device.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) })
         } else if line.folder.hasPrefix("/"), !names.isEmpty,
-          let target = volumes.firstIndex(where: { $0.isCalled(line.device) }), target != index
+          let target = MountPoints.only(of: volumes, calledAs: line.device), target != index
         {
           folders[target] = folders[target] ?? names
         } else if line.folder.hasPrefix("/"), !names.isEmpty, line.isKernelName {
@@ -85,6 +85,13 @@ struct MountPoints {
   func folder(of index: Int, _ rule: NameRule?) -> [[UInt8]]? {
     if let folder = folders[index] { return folder }
     return haveRoot && rule == .exact ? nil : []
+  }
+
+  /// The volume that a device's name means; nil when there is none, or when copies have the same name:
+  /// then nobody knows which of them the machine takes.
+  private static func only(of volumes: [GuestVolume], calledAs device: String) -> Int? {
+    let called = volumes.indices.filter { volumes[$0].isCalled(device) }
+    return called.count == 1 ? called[0] : nil
   }
 
   /// What fstab of a root says; nil when there is none that can be read: then nothing is known.

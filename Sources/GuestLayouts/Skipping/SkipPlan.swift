@@ -5,7 +5,7 @@ public struct SkipPlan: Sendable {
   /// For each disk the ranges of each kind, in bytes of the disk.
   public private(set) var skipped: [[HoleKind: ExtentSet]]
   /// The files of which the content is left out.
-  public private(set) var files: [SkippedFile] = []
+  public private(set) var files = SkippedFiles()
   /// For each disk what the user should know: why something is read after all.
   public private(set) var warnings: [[String]]
 
@@ -92,22 +92,46 @@ public struct SkipPlan: Sendable {
   ) {
     guard let fileSystem = volume.finding?.fileSystem, kinds.contains(.free) || tree != nil
     else { return }
-    let free: ExtentSet
     do {
       // Where free space is in doubt, so is everything else.
-      free = try fileSystem.freeSpace().extents
+      let free = try fileSystem.freeSpace().extents
+      try take(volume, tree, free, mountPoint, points, number)
       if kinds.contains(.free) { gathered.add(free, .free, of: volume) }
     } catch {
-      return warn("\(name(of: volume)) is read whole: \(error)", volume)
+      warn("\(name(of: volume)) is read whole: \(error)", volume)
     }
+  }
+
+  /// Takes the files that are left out of a volume.
+  ///
+  /// - Throws: `GuestDoubt` when they contradict what is free.
+  private mutating func take(
+    _ volume: GuestVolume, _ tree: (any FileTree)?, _ free: ExtentSet, _ mountPoint: [[UInt8]]?,
+    _ points: MountPoints, _ number: Int
+  ) throws(GuestDoubt) {
     guard let tree else { return }
+    let claims: FileClaims
     do {
-      let claims = try claims(of: tree, mountPoint, points)
-      try claims.check(against: free)
-      for text in claims.warnings { warn(text, volume) }
-      for claim in claims.claims { take(claim, volume, mountPoint ?? [], number) }
+      claims = try self.claims(of: tree, mountPoint, points)
     } catch {
-      warn("no file is left out: \(error)", volume)
+      return warn("no file is left out: \(error)", volume)
+    }
+    try claims.check(against: free)
+    do throws(GuestDoubt) {
+      try claims.checkAmongThemselves()
+    } catch {
+      return warn("no file is left out: \(error)", volume)
+    }
+    for text in claims.warnings { warn(text, volume) }
+    for index in 0..<claims.files.count {
+      for range in claims.files.ranges(index) {
+        volume.placement.forEachPlace(of: range) {
+          gathered.add($1, claims.files.kind(index), disk: $0)
+        }
+      }
+    }
+    if claims.files.count > 0 {
+      files.add(claims.files, of: volume, number: number, in: mountPoint ?? [])
     }
   }
 
@@ -124,28 +148,12 @@ public struct SkipPlan: Sendable {
       try claims.takeSwapFiles(named: own ?? [])
     }
     guard !exclusions.isEmpty else { return claims }
-    let swap = Set(claims.claims.map(\.path))
+    let swap = Set((0..<claims.files.count).map { Array(claims.files.path($0)) })
     var walk = ExclusionWalk(tree)
     try walk.run(exclusions, mountPoint: mountPoint) { path, file in
       if !swap.contains(path) { try claims.take(file, path, .excluded) }
     }
     return claims
-  }
-
-  private mutating func take(
-    _ claim: FileClaims.Claim, _ volume: GuestVolume, _ mountPoint: [[UInt8]], _ number: Int
-  ) {
-    let folder = mountPoint.flatMap { [UInt8(ascii: "/")] + $0 }
-    var file = SkippedFile(
-      path: GuestText.path(folder + claim.path), volume: number, id: claim.id, kind: claim.kind,
-      places: [])
-    for range in claim.ranges {
-      volume.placement.forEachPlace(of: range) { disk, range in
-        file.places.append((disk, range))
-        gathered.add(range, claim.kind, disk: disk)
-      }
-    }
-    files.append(file)
   }
 }
 
