@@ -99,6 +99,37 @@ struct SkipPlanTests {
     #expect(plan.files.map(\.path) == ["/swapfile"])
   }
 
+  @Test(arguments: ["/swapfile", "/var/named", "/elsewhere"])
+  func `a machine that has suspended may need everything`(path: String) throws {
+    let root = FakeFileSystem(size)
+    root.fileDoubt = "its journal has not been replayed"
+    root.add("/etc/fstab", content: Array("/var/named none swap sw 0 0\n".utf8))
+    var area = TestDisk(1 << 20)
+    area.swap(at: 0, 1 << 20, magic: "S1SUSPEND\0")
+    root.add(path, [1 << 20..<2 << 20], content: area.bytes)
+    let other = FakeFileSystem(size)
+    other.free = .success([8192..<16384])
+    let plan = try plan([root, other], [.free, .swap])
+    let isKnown = path != "/elsewhere"
+    #expect(plan.skipped[0][.free]?.byteCount == (isKnown ? nil : 8192))
+    #expect(
+      plan.warnings == [
+        isKnown
+          ? [
+            "a machine has suspended to \(path) of partition 1, and may need everything when it wakes: "
+              + "nothing is left out"
+          ] : []
+      ])
+  }
+
+  @Test func `one swap area with a suspended machine keeps all others`() {
+    var disk = TestDisk.usual()
+    disk.swap(at: 1 << 20, 1 << 20)
+    #expect(disk.layout.swap.count == 1)
+    disk.put("S1SUSPEND", at: (1 << 20) + 4086)
+    #expect(disk.layout.swap.isEmpty)
+  }
+
   @Test func `swap files that fstab names are found where they are mounted`() throws {
     let root = FakeFileSystem(size)
     let other = FakeFileSystem(size)
@@ -126,7 +157,7 @@ struct SkipPlanTests {
       try plan([root, other], [.excluded], ["/var/cache/**"]).files.map(\.path)
         == (isKnown ? ["/var/cache/a"] : []))
     // What is in an unknown folder is known by no path from the root.
-    #expect(try plan([root, other], [.excluded], ["/cache/**"]).files.isEmpty)
+    #expect(try plan([root, other], [.excluded], ["/cache/**"]).files.map(\.path).isEmpty)
     #expect(
       try plan([root, other], [.excluded], ["cache/**"]).files.map(\.path)
         == [isKnown ? "/var/cache/a" : "/cache/a"])

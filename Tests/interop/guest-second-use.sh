@@ -56,6 +56,27 @@ works vread --skip zero,free,swap --raw whole.raw
 same whole.raw stdout
 says 'the disk as a whole looks like Linux suspend image'
 
+# Of two swap areas one holds a suspended machine, the other what it had swapped out before, and its file system may be
+# newer in its memory than on the disk: it needs all of them. Once it has woken up, it does not.
+truncate -s 100M disk.raw
+sgdisk --clear -n 1:2048:+60M -n 2:0:+10M -n 3:0:+10M disk.raw >/dev/null
+inside disk.raw 2048
+for start in 61 71; do
+  truncate -s 10M area
+  mkswap -q area 2>/dev/null
+  noise 9M $start | put_at area $((1 << 20))
+  put_at disk.raw $((start << 20)) <area
+done
+cp disk.raw awake.raw
+printf S1SUSPEND | put_at disk.raw $(((71 << 20) + 4086))
+works vread --skip zero,free,swap --raw disk.raw
+same disk.raw stdout
+says 'a machine has suspended to partition 3, and may need everything when it wakes'
+works vread --skip zero,free,swap --list awake.raw
+never_says suspended
+shows "MiB swap"
+rm disk.raw awake.raw
+
 # The mirror of DRBD has its own data behind the file system, which looks like a plain one.
 if command -v drbdmeta >/dev/null; then
   rm part.raw

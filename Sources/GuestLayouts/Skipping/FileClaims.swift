@@ -62,11 +62,7 @@ struct FileClaims {
   ///
   /// - Parameter named: Paths from its root that an fstab names.
   mutating func takeSwapFiles(named: [[[UInt8]]]) throws {
-    var paths = named
-    for name in FileClaims.linuxNames {
-      let path = name.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) }
-      if !paths.contains(path) { paths.append(path) }
-    }
+    let paths = FileClaims.linuxPaths(named)
     for path in paths {
       if let file = try tree.find(path), file.kind == .regular {
         try takeLinuxSwap(file, FileClaims.joined(path))
@@ -78,6 +74,14 @@ struct FileClaims {
         try takeWindowsSwap(file, FileClaims.joined([Array(name.utf8)]))
       }
     }
+  }
+
+  /// The paths at which swap files of Linux are looked for.
+  static func linuxPaths(_ named: [[[UInt8]]]) -> [[[UInt8]]] {
+    let usual = linuxNames.map { name in
+      name.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) }
+    }
+    return named + usual.filter { !named.contains($0) }
   }
 
   private static func joined(_ path: [[UInt8]]) -> [UInt8] {

@@ -55,6 +55,12 @@ struct MountPoints {
   /// For the index of a volume the swap files in it that an fstab names, as paths in the guest.
   private(set) var swapFiles: [[[UInt8]]] = []
 
+  /// The swap files that an fstab names in a volume, as paths below its root.
+  func swapFiles(in index: Int, _ rule: NameRule?) -> [[[UInt8]]] {
+    guard let folder = folder(of: index, rule) else { return [] }
+    return swapFiles.filter { $0.starts(with: folder) }.map { Array($0.dropFirst(folder.count)) }
+  }
+
   /// The most bytes of an fstab.
   static let byteLimit: UInt64 = 1 << 20
 

@@ -28,6 +28,11 @@ public struct SkipPlan: Sendable {
     warnings = layout.disks.map { _ in [] }
     gathered = GatheredRanges(diskCount: layout.disks.count)
 
+    if !kinds.isEmpty, let suspension = Suspension(on: layout) {
+      skipped = gathered.sets()
+      warnings[suspension.volume.disk ?? 0].append(suspension.warning)
+      return
+    }
     let known = layout.volumes.indices.filter {
       layout.volumes[$0].placement.byteCount > 0 && layout.volumes[$0].finding != nil
     }
@@ -39,8 +44,8 @@ public struct SkipPlan: Sendable {
         gathered.add(extents, kind, of: volume)
       }
       plan(
-        volume, trees[index], points.folder(of: index, trees[index]?.nameRule), points,
-        number: known[index])
+        volume, trees[index], points.folder(of: index, trees[index]?.nameRule),
+        points.swapFiles(in: index, trees[index]?.nameRule), number: known[index])
     }
     if !exclusions.isEmpty {
       for (root, line) in points.unknown {
@@ -88,14 +93,14 @@ public struct SkipPlan: Sendable {
   /// Adds the free space of a file system, and the files in it that are left out.
   private mutating func plan(
     _ volume: GuestVolume, _ tree: (any FileTree)?, _ mountPoint: [[UInt8]]?,
-    _ points: MountPoints, number: Int
+    _ swapFiles: [[[UInt8]]], number: Int
   ) {
     guard let fileSystem = volume.finding?.fileSystem, kinds.contains(.free) || tree != nil
     else { return }
     do {
       // Where free space is in doubt, so is everything else.
       let free = try fileSystem.freeSpace().extents
-      try take(volume, tree, free, mountPoint, points, number)
+      try take(volume, tree, free, mountPoint, swapFiles, number)
       if kinds.contains(.free) { gathered.add(free, .free, of: volume) }
     } catch {
       warn("\(name(of: volume)) is read whole: \(error)", volume)
@@ -107,12 +112,12 @@ public struct SkipPlan: Sendable {
   /// - Throws: `GuestDoubt` when they contradict what is free.
   private mutating func take(
     _ volume: GuestVolume, _ tree: (any FileTree)?, _ free: ExtentSet, _ mountPoint: [[UInt8]]?,
-    _ points: MountPoints, _ number: Int
+    _ swapFiles: [[[UInt8]]], _ number: Int
   ) throws(GuestDoubt) {
     guard let tree else { return }
     let claims: FileClaims
     do {
-      claims = try self.claims(of: tree, mountPoint, points)
+      claims = try self.claims(of: tree, mountPoint, swapFiles)
     } catch {
       return warn("no file is left out: \(error)", volume)
     }
@@ -136,16 +141,11 @@ public struct SkipPlan: Sendable {
   }
 
   private func claims(
-    of tree: any FileTree, _ mountPoint: [[UInt8]]?, _ points: MountPoints
+    of tree: any FileTree, _ mountPoint: [[UInt8]]?, _ swapFiles: [[[UInt8]]]
   ) throws -> FileClaims {
     var claims = FileClaims(tree)
     if kinds.contains(.swap) {
-      let own = mountPoint.map { folder in
-        points.swapFiles.filter { $0.starts(with: folder) }.map {
-          Array($0.dropFirst(folder.count))
-        }
-      }
-      try claims.takeSwapFiles(named: own ?? [])
+      try claims.takeSwapFiles(named: swapFiles)
     }
     guard !exclusions.isEmpty else { return claims }
     let swap = Set((0..<claims.files.count).map { Array(claims.files.path($0)) })
