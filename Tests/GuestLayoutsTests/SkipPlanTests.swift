@@ -169,6 +169,10 @@ struct SkipPlanTests {
     let root = FakeFileSystem(size)
     root.add("/cache/a", [8192..<16384])
     #expect(try plan([root], [.excluded], ["/cache/**"]).files.map(\.path) == ["/cache/a"])
+    // The other one may have the fstab.
+    let running = FakeFileSystem(size)
+    running.fileDoubt = "its journal has not been replayed"
+    #expect(try plan([root, running], [.excluded], ["/cache/**"]).files.isEmpty)
     let linux = FakeFileSystem(size)
     linux.add("/etc/fstab", content: Array("UUID=9 / ext4 x 0 1\n".utf8))
     let windows = FakeFileSystem(size)
