@@ -43,6 +43,7 @@ struct AccountedHoles {
       for kind in [HoleKind.free, .swap, .excluded] {
         for range in holes[disk][kind]?.ranges ?? [] {
           isAny = true
+          guard problems.count < AccountedHoles.problemLimit else { continue }
           for gap in (allowed[disk][kind] ?? ExtentSet()).gaps(in: range) {
             problems.append(
               "bytes \(gap.lowerBound) to \(gap.upperBound) are left out as \(kind.name), "

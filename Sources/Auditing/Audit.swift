@@ -90,10 +90,10 @@ public struct Audit {
   /// All bytes that were not left out must have come back.
   private func outside(_ disk: Int, _ original: any BlockSource) throws -> AuditCheck {
     var problems: [String] = []
-    let left = original.size - skipped[disk].byteCount
     guard original.size == copies[disk].size else {
       return AuditCheck(names[disk], "bytes", .failed(["the sizes differ"]))
     }
+    let left = original.size - skipped[disk].byteCount
     var comparison = DiskComparison(
       HoledSource(original, holes: skipped[disk]), copies[disk])
     try comparison.forEachDifference { range in

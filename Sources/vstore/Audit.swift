@@ -74,6 +74,12 @@ struct AuditPoint: Tool {
         .usage, "the point has \(copies.count) disks, but \(feed.volumes.count) are given",
         hint: "the point's disks: \(copies.map(\.name).joined(separator: ", "))")
     }
+    for (volume, copy) in zip(feed.volumes, copies) where volume.disk.size != copy.size {
+      throw Failure(
+        .usage,
+        "\(volume.header.name) has \(volume.disk.size) bytes, the point's disk \(copy.name) \(copy.size)",
+        hint: "the point's disks, in their order: \(copies.map(\.name).joined(separator: ", "))")
+    }
     for text in feed.takeWarnings() where !output.quiet { Console.warn(text) }
     return feed
   }

@@ -91,6 +91,14 @@ flip other.raw $((33 * 1048576 + place * block))
 fails 1 vstore audit -r R vm other.raw
 shows 'disk: bytes: failed' '/var/lib/GuestLayout.swift: its content differs'
 fails 64 vstore audit -r R vm disk.raw other.raw
+# A disk of another size is none of the point's, whether something lies beyond its end or not.
+truncate -s 1M small.raw
+cp --sparse=always disk.raw large.raw
+truncate -s +1M large.raw
+for name in small large; do
+  fails 64 vstore audit -r R vm $name.raw
+  says "$name has $(size $name.raw) bytes, the point's disk disk $(size disk.raw)"
+done
 fails 64 vread --audit --raw disk.raw
 fails 64 vread --junit x.xml disk.raw
 

@@ -53,7 +53,7 @@ struct MountPoints {
   private(set) var mayHaveRoot = false
   /// For the index of a root the lines that name a partition as no disk tells it, such as /dev/sda4.
   private(set) var unknown: [(root: Int, line: MountLine)] = []
-  /// For the index of a volume the swap files in it that an fstab names, as paths in the guest.
+  /// The swap files that an fstab names, as paths in the guest.
   private(set) var swapFiles: [[[UInt8]]] = []
 
   /// The swap files that an fstab names in a volume, as paths below its root.
