@@ -8,6 +8,8 @@ public struct SkipPlan: Sendable {
   public private(set) var files: [SkippedFile] = []
   /// For each disk what the user should know: why something is read after all.
   public private(set) var warnings: [[String]]
+  /// Which patterns of the exclusions have matched something.
+  public private(set) var matches = PatternMatches()
 
   private var gathered: GatheredRanges
   private let kinds: Set<HoleKind>
@@ -38,9 +40,10 @@ public struct SkipPlan: Sendable {
       for (kind, extents) in volume.finding?.skippable ?? [:] where kinds.contains(kind) {
         gathered.add(extents, kind, of: volume)
       }
-      plan(
-        volume, trees[index], points.folder(of: index, trees[index]?.nameRule), points,
-        number: known[index])
+      let mountPoint = points.folder(of: index, trees[index]?.nameRule)
+      if !plan(volume, trees[index], mountPoint, points, number: known[index]) {
+        searchInVain(volume) { points.folder(of: index, $0) }
+      }
     }
     if !exclusions.isEmpty {
       for (root, line) in points.unknown {
@@ -64,7 +67,11 @@ public struct SkipPlan: Sendable {
     else { return nil }
     if let doubt = fileSystem.fileDoubt {
       // Swap files are seldom; who names files wants to know.
-      if !exclusions.isEmpty { warn("no file is left out: \(doubt)", volume) }
+      if exclusions.isEmpty {
+        tellSwapFiles(volume, fileSystem, doubt)
+      } else {
+        warn("no file is left out: \(doubt)", volume)
+      }
       return nil
     }
     do {
@@ -79,39 +86,102 @@ public struct SkipPlan: Sendable {
     }
   }
 
+  private static let fstab = Array("/etc/fstab".utf8)
+
   private func name(of volume: GuestVolume) -> String { volume.finding?.kind ?? "it" }
 
   private mutating func warn(_ text: String, _ volume: GuestVolume) {
     warnings[volume.placement.run(at: 0).place.disk].append("\(volume.title): \(text)")
   }
 
+  /// Names the swap files of a file system that are read because of a doubt.
+  private mutating func tellSwapFiles(
+    _ volume: GuestVolume, _ fileSystem: any GuestFileSystem, _ doubt: String
+  ) {
+    do {
+      guard let tree = try fileSystem.files() else { return }
+      var claims = FileClaims(tree)
+      try claims.takeSwapFiles(named: MountPoints([volume], [tree]).swapFiles)
+      for claim in claims.claims {
+        warn("\(GuestText.path(claim.path)) is not left out: \(doubt)", volume)
+      }
+    } catch {
+      warn("no swap file is left out: \(doubt)", volume)
+    }
+  }
+
+  /// Tells why all of a volume is read that holds no file system which is understood.
+  private mutating func tellWhole(_ volume: GuestVolume) {
+    guard let finding = volume.finding, finding.fileSystem == nil, !finding.isPhysicalVolume,
+      !LinuxSwap.kinds.contains(finding.kind)
+    else { return }
+    matches.isComplete = false
+    // What has warned of itself said so, and what is never written has nothing free.
+    guard finding.warnings.isEmpty,
+      !exclusions.isEmpty
+        || kinds.contains(.free) && !Signature.isReadOnly(finding.kind)
+    else { return }
+    var reason = finding.note ?? "vpipe does not know what is free in it"
+    for end in [": read whole", ", read whole"] where reason.hasSuffix(end) {
+      reason.removeLast(end.count)
+    }
+    warn("\(finding.kind) is read whole: \(reason)", volume)
+  }
+
+  /// Looks for what patterns match where nothing is left out for a doubt: they are not mistyped.
+  ///
+  /// - Parameter mountPoint: Where a file system that compares names in that way is mounted.
+  private mutating func searchInVain(
+    _ volume: GuestVolume, _ mountPoint: (NameRule) -> [[UInt8]]?
+  ) {
+    guard !exclusions.isEmpty, let fileSystem = volume.finding?.fileSystem else {
+      return tellWhole(volume)
+    }
+    do {
+      guard let tree = try fileSystem.files() else {
+        matches.isComplete = false
+        return
+      }
+      var walk = ExclusionWalk(tree)
+      defer { matches.patterns.formUnion(walk.matched) }
+      try walk.run(exclusions, mountPoint: mountPoint(tree.nameRule)) { _, _ in }
+    } catch {
+      matches.isComplete = false
+    }
+  }
+
   /// Adds the free space of a file system, and the files in it that are left out.
+  ///
+  /// - Returns: Whether its files were looked at.
   private mutating func plan(
     _ volume: GuestVolume, _ tree: (any FileTree)?, _ mountPoint: [[UInt8]]?,
     _ points: MountPoints, number: Int
-  ) {
+  ) -> Bool {
     guard let fileSystem = volume.finding?.fileSystem, kinds.contains(.free) || tree != nil
-    else { return }
+    else { return false }
     let free: ExtentSet
     do {
       // Where free space is in doubt, so is everything else.
       free = try fileSystem.freeSpace().extents
       if kinds.contains(.free) { gathered.add(free, .free, of: volume) }
     } catch {
-      return warn("\(name(of: volume)) is read whole: \(error)", volume)
+      warn("\(name(of: volume)) is read whole: \(error)", volume)
+      return false
     }
-    guard let tree else { return }
+    guard let tree else { return false }
     do {
       let claims = try claims(of: tree, mountPoint, points)
       try claims.check(against: free)
       for text in claims.warnings { warn(text, volume) }
       for claim in claims.claims { take(claim, volume, mountPoint ?? [], number) }
     } catch {
+      matches.isComplete = false
       warn("no file is left out: \(error)", volume)
     }
+    return true
   }
 
-  private func claims(
+  private mutating func claims(
     of tree: any FileTree, _ mountPoint: [[UInt8]]?, _ points: MountPoints
   ) throws -> FileClaims {
     var claims = FileClaims(tree)
@@ -126,8 +196,11 @@ public struct SkipPlan: Sendable {
     guard !exclusions.isEmpty else { return claims }
     let swap = Set(claims.claims.map(\.path))
     var walk = ExclusionWalk(tree)
+    defer { matches.patterns.formUnion(walk.matched) }
     try walk.run(exclusions, mountPoint: mountPoint) { path, file in
-      if !swap.contains(path) { try claims.take(file, path, .excluded) }
+      // Without it nobody could tell where a restored machine mounts its file systems.
+      guard path != SkipPlan.fstab, !swap.contains(path) else { return }
+      try claims.take(file, path, .excluded)
     }
     return claims
   }
