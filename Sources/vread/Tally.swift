@@ -67,13 +67,3 @@ struct Tally {
     throw Failure(.incomplete, "some of the source could not be read and is marked as bad")
   }
 }
-
-extension ByteCounts {
-  /// `3.20 GiB data, 50.0 GiB zero`.
-  var text: String {
-    let kinds = HoleKind.allCases.compactMap { kind in
-      holes[kind].map { "\(ByteSize.text($0)) \(kind.name)" }
-    }
-    return (["\(ByteSize.text(data)) data"] + kinds).joined(separator: ", ")
-  }
-}

@@ -113,6 +113,10 @@ lvm_write vg-0/wide area
 vread --raw --skip swap a.raw | cmp - a.raw
 works vread --list a.raw
 shows 'not all of it is there'
+says 'warning: a: volume group vg-0: physical volume pv1 (' ') ' ' is not there; read whole: swap, wide'
+shows "volume group vg-0 " "physical volume pv1 ($second) "
+vstore put -q -r R-free --name half --skip free a.raw 2>stderr >/dev/null
+says 'is not there; read whole: swap, wide'
 
 # A snapshot: what its origin calls free may be what the snapshot needs. The group is read whole.
 with_lvm lvcreate -an -Zn -Wn -L 4M -n cow vg-0
