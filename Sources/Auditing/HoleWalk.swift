@@ -69,6 +69,9 @@ struct HoleWalk {
     var kinds: Set<HoleKind> = []
     do {
       for extent in try tree.extents(of: file) {
+        guard extent.range.upperBound <= placement.byteCount else {
+          return fail(path, "it lies behind the end of its file system")
+        }
         placement.forEachPlace(of: extent.range) { disk, range in
           for (kind, set) in holes[disk] where !set.intersection(range).isEmpty {
             kinds.insert(kind)

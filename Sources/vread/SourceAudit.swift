@@ -38,8 +38,9 @@ struct SourceAudit {
       copies: feed.volumes.map { HoledSource($0.disk, holes: $0.leftOut) },
       holes: feed.volumes.map(\.leftOutByKind), files: machine.files.map(\.path),
       names: feed.volumes.map(\.header.name), folder: folder)
-    var report = AuditReport(json: json, isQuiet: options.quiet)
+    var report = try AuditReport(
+      json: json, isQuiet: options.quiet, junit: junit, folder: folder)
     try naming("sources") { try audit.run { try report.add($0) } }
-    try report.finish(junit: junit)
+    try report.finish()
   }
 }
