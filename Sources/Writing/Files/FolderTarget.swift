@@ -17,6 +17,7 @@ public final class FolderTarget: FileTarget {
   private var open: [TargetFolder]
   private let replaces: Bool
   private let isRoot = Host.isRoot
+  private var firstMayExist = false
 
   /// - Parameters:
   ///   - root: The folder.
@@ -32,15 +33,39 @@ public final class FolderTarget: FileTarget {
 
   private var folder: TargetFolder { open.last ?? root }
 
+  func begin(in folder: [[UInt8]], firstMayExist: Bool) throws {
+    self.firstMayExist = firstMayExist
+    open = [root]
+    var top = root
+    try losing {
+      for name in folder {
+        do throws(SystemError) {
+          top = try top.folder(name)
+        } catch {
+          guard error.isMissing else { throw error }
+          try top.makeFolder(name)
+          top = try top.folder(name)
+          try top.file.setMode(TargetAttributes(), usual: 0o777)
+        }
+      }
+    }
+    open = [top]
+  }
+
   func enterFolder(_ folder: RestoredFile) throws {
     guard !folder.name.isEmpty else { return }
     try losing {
       do throws(SystemError) {
         try self.folder.makeFolder(folder.name)
       } catch {
-        guard error.exists, replaces else { throw error }
+        guard error.exists, replaces || firstMayExist && open.count == 1 else { throw error }
       }
-      open.append(try self.folder.folder(folder.name))
+      do throws(SystemError) {
+        open.append(try self.folder.folder(folder.name))
+      } catch {
+        guard error.isNoDirectory else { throw error }
+        throw FileContent.Problem(description: "what has its name in the target is no folder")
+      }
     }
   }
 
