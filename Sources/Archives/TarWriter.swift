@@ -24,6 +24,18 @@ public struct TarMember: Sendable {
       self.seconds = seconds
       self.nanoseconds = nanoseconds
     }
+
+    /// As libarchive has to be told.
+    ///
+    /// Behind the digits of the seconds, whatever their sign, it writes those of the nanoseconds: one
+    /// and a half seconds before 1970 would become two and a half. What lies less than a second
+    /// before it cannot write at all.
+    fileprivate var asWritten: Time {
+      guard seconds < 0, nanoseconds > 0, nanoseconds < 1_000_000_000 else { return self }
+      return seconds == -1
+        ? Time(seconds: -1, nanoseconds: 0)
+        : Time(seconds: seconds + 1, nanoseconds: 1_000_000_000 - nanoseconds)
+    }
   }
 
   /// Bytes; any but NUL.
@@ -102,10 +114,15 @@ public struct TarError: Error, CustomStringConvertible {
     else { throw TarError(description: "no memory") }
     defer { unsafe ca_free_entry(entry) }
     unsafe ca_set_owner(entry, member.owner, member.group)
-    if let time = member.modified { unsafe ca_set_modified(entry, time.seconds, time.nanoseconds) }
-    if let time = member.accessed { unsafe ca_set_accessed(entry, time.seconds, time.nanoseconds) }
+    if let time = member.modified?.asWritten {
+      unsafe ca_set_modified(entry, time.seconds, time.nanoseconds)
+    }
+    if let time = member.accessed?.asWritten {
+      unsafe ca_set_accessed(entry, time.seconds, time.nanoseconds)
+    }
     for (name, value) in member.attributes {
       unsafe ca_add_attribute(entry, TarWriter.text(name), value, value.count)
+      unsafe addAccessList(entry, name, value)
     }
     switch member.kind {
     case .file(_, let data): unsafe addHoles(entry, size, data)
@@ -117,6 +134,30 @@ public struct TarError: Error, CustomStringConvertible {
     }
     guard unsafe ca_write_header(archive, entry) == 0 else { throw trouble() }
     left = member.size
+  }
+
+  /// Adds an access control list as a record of its own.
+  ///
+  /// tar with `--acls` passes over the attribute. A list that is not as it should be stays one only.
+  ///
+  ///     offset size  field
+  ///          0    4  version  2
+  ///          4       lines of 8 bytes: tag (2), rights (2), user or group (4)
+  ///
+  /// Little-endian. Linux, include/uapi/linux/posix_acl_xattr.h.
+  private func addAccessList(
+    _ entry: UnsafeMutableRawPointer, _ name: [UInt8], _ value: [UInt8]
+  ) {
+    let isDefault = name == Array("system.posix_acl_default".utf8)
+    guard isDefault || name == Array("system.posix_acl_access".utf8),
+      value.count >= 4, value.count % 8 == 4, value.span.little32(at: 0) == 2
+    else { return }
+    for place in stride(from: 4, to: value.count, by: 8) {
+      let head = value.span.little32(at: place)
+      let id = value.span.little32(at: place + 4)
+      guard unsafe ca_add_access(entry, isDefault ? 1 : 0, head & 0xFFFF, head >> 16, id) == 0
+      else { return }
+    }
   }
 
   private func addHoles(

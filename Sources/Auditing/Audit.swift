@@ -12,10 +12,9 @@ public struct Audit {
   /// Nil where only the copies are at hand.
   private let originals: [any BlockSource]?
   private let copies: [any BlockSource]
-  private let holes: [[HoleKind: ExtentSet]]
+  private let leftOut: LeftOut
   /// All that was left out of each disk.
   private let skipped: [ExtentSet]
-  private let listed: Set<String>
   private let names: [String]
   private let scratch: Scratch
 
@@ -27,30 +26,20 @@ public struct Audit {
   ///   - originals: The disks; nil when they are not at hand.
   ///   - copies: What comes back of them, in the same order.
   ///   - holes: What was left out of each disk on purpose, by kind; zeros are not among it.
-  ///   - files: The paths of the guest's files of which the content was left out.
+  ///   - files: What of it was content of the guest's files.
   ///   - names: The disks' names.
   ///   - folder: Where file systems are restored for their checkers.
   public init(
     _ layout: MachineLayout, originals: [any BlockSource]?, copies: [any BlockSource],
-    holes: [[HoleKind: ExtentSet]], files: [String], names: [String], folder: String
+    holes: [[HoleKind: ExtentSet]], files: [LeftOutRange], names: [String], folder: String
   ) {
     self.layout = layout
     self.originals = originals
     self.copies = copies
-    self.holes = holes
+    leftOut = LeftOut(holes, files)
     skipped = holes.map { ExtentSet($0.values.flatMap(\.ranges)) }
-    listed = Audit.ends(of: files)
     self.names = names
     scratch = Scratch(folder: folder)
-  }
-
-  /// Paths and all that they end in: a file system does not know where its guest mounts it.
-  private static func ends(of files: [String]) -> Set<String> {
-    var result: Set<String> = []
-    for path in files {
-      for index in path.indices where path[index] == "/" { result.insert(String(path[index...])) }
-    }
-    return result
   }
 
   /// Runs it.
@@ -69,6 +58,7 @@ public struct Audit {
       if result.hasFailed { differing.insert(index) }
       try tell(result)
     }
+    for check in AccountedHoles(layout, names).checks(of: leftOut.holes) { try tell(check) }
     for volume in layout.volumes where volume.placement.byteCount > 0 {
       let place = place(of: volume)
       guard skips(volume) else {
@@ -79,10 +69,17 @@ public struct Audit {
         if let check = withoutFiles(volume, place) { try tell(check) }
         continue
       }
-      try tell(try lookAtFiles(of: volume, finding, place))
+      var isProven = false
+      func note(_ check: AuditCheck) throws {
+        if case .notDone = check.outcome {} else { isProven = true }
+        try tell(check)
+      }
+      try note(try lookAtFiles(of: volume, finding, place))
       // A checker would go on about bytes that are known to differ already.
-      if differing.isDisjoint(with: volume.placement.disks) {
-        try check(volume, finding, place, tell)
+      guard differing.isDisjoint(with: volume.placement.disks) else { continue }
+      try check(volume, finding, place, note)
+      if !isProven {
+        try tell(AuditCheck(place, "proof", .failed(["nothing could look at what is left out"])))
       }
     }
   }
@@ -175,12 +172,14 @@ public struct Audit {
         return AuditCheck(place, "files", .notDone("files of \(finding.kind) are not read"))
       }
       guard originals != nil, let before = try finding.fileSystem?.files() else {
-        var walk = HoleWalk(after, volume.placement, holes: holes, listed: listed)
+        var walk = HoleWalk(after, volume.placement, leftOut)
         try walk.run()
         return AuditCheck(
           place, "files", outcome(walk.problems, walk.counts, "are all there", notes: []))
       }
-      var comparison = TreeComparison((before, volume.source), (after, copy), listed: listed)
+      var comparison = TreeComparison(
+        (before, volume.source), (after, copy), volume.placement, leftOut,
+        isCertain: system.fileDoubt == nil)
       try comparison.run()
       return AuditCheck(
         place, "files",

@@ -9,8 +9,7 @@ internal import GuestLayouts
 struct HoleWalk {
   private let tree: any FileTree
   private let placement: Placement
-  private let holes: [[HoleKind: ExtentSet]]
-  private let listed: Set<String>
+  private let leftOut: LeftOut
   private(set) var counts = TreeComparison.Counts()
   private(set) var problems: [String] = []
   private var seen: Set<UInt64> = []
@@ -18,16 +17,11 @@ struct HoleWalk {
   /// - Parameters:
   ///   - tree: The files.
   ///   - placement: Where their file system lies on the disks.
-  ///   - holes: What is left out of each disk.
-  ///   - listed: The paths of files of which the content was left out, and all that they end in.
-  init(
-    _ tree: any FileTree, _ placement: Placement, holes: [[HoleKind: ExtentSet]],
-    listed: Set<String>
-  ) {
+  ///   - leftOut: What is left out of the disks.
+  init(_ tree: any FileTree, _ placement: Placement, _ leftOut: LeftOut) {
     self.tree = tree
     self.placement = placement
-    self.holes = holes
-    self.listed = listed
+    self.leftOut = leftOut
   }
 
   mutating func run() throws { try walk(tree.root, "", depth: 0) }
@@ -41,7 +35,9 @@ struct HoleWalk {
     counts.folders += 1
     var entries: [DirectoryEntry] = []
     do {
-      try tree.forEachEntry(of: tree.file(id)) {
+      let folder = try tree.file(id)
+      try look(at: folder, path)
+      try tree.forEachEntry(of: folder) {
         entries.append($0)
         return true
       }
@@ -55,6 +51,7 @@ struct HoleWalk {
         if file.kind == .directory {
           try walk(entry.id, inside, depth: depth + 1)
         } else if file.linkCount <= 1 || seen.insert(entry.id).inserted {
+          counts.files += 1
           try look(at: file, inside)
         }
       } catch let error as FormatError {
@@ -64,33 +61,19 @@ struct HoleWalk {
   }
 
   private mutating func look(at file: GuestFile, _ path: String) throws {
-    counts.files += 1
-    guard file.kind == .regular else { return }
-    var kinds: Set<HoleKind> = []
     do {
-      for extent in try tree.extents(of: file) {
-        guard extent.range.upperBound <= placement.byteCount else {
-          return fail(path, "it lies behind the end of its file system")
-        }
-        placement.forEachPlace(of: extent.range) { disk, range in
-          for (kind, set) in holes[disk] where !set.intersection(range).isEmpty {
-            kinds.insert(kind)
-          }
-        }
+      let ranges = try tree.ranges(of: file)
+      guard ranges.allSatisfy({ $0.upperBound <= placement.byteCount }) else {
+        return fail(path, "it lies behind the end of its file system")
+      }
+      switch leftOut.verdict(on: ranges, of: placement, path: GuestText.path(Array(path.utf8))) {
+      case .kept: if file.kind == .regular { counts.bytes += file.size }
+      case .leftOut: counts.skipped += 1
+      case .wrong(let problem): fail(path, problem)
       }
     } catch is GuestDoubt {
       // Its room is shared with other files; where that is cannot be told.
       counts.unknown += 1
-      return
-    }
-    if kinds.contains(.free) { return fail(path, "it lies in what was left out as free") }
-    if kinds.contains(.bad) { return fail(path, "parts of it could not be read") }
-    if kinds.isEmpty {
-      counts.bytes += file.size
-    } else if listed.contains(GuestText.path(Array(path.utf8))) {
-      counts.skipped += 1
-    } else {
-      fail(path, "it is left out, and the point does not say so")
     }
   }
 }

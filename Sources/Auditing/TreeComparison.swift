@@ -22,7 +22,9 @@ struct TreeComparison {
   private let copy: any FileTree
   private let originalDisk: any BlockSource
   private let copyDisk: any BlockSource
-  private let listed: Set<String>
+  private let placement: Placement
+  private let leftOut: LeftOut
+  private let isCertain: Bool
   private(set) var counts = Counts()
   private(set) var problems: [String] = []
   /// Why files could not be compared, the first few.
@@ -36,16 +38,21 @@ struct TreeComparison {
   /// - Parameters:
   ///   - original: The files, and the bytes of their file system.
   ///   - copy: The same of the copy.
-  ///   - listed: The paths of files of which the content was left out, and all that they end in.
+  ///   - placement: Where their file system lies on the disks.
+  ///   - leftOut: What is left out of the disks.
+  ///   - isCertain: Whether files are where they seem to be: not before a log is replayed.
   init(
     _ original: (tree: any FileTree, disk: any BlockSource),
-    _ copy: (tree: any FileTree, disk: any BlockSource), listed: Set<String>
+    _ copy: (tree: any FileTree, disk: any BlockSource), _ placement: Placement,
+    _ leftOut: LeftOut, isCertain: Bool
   ) {
     self.original = original.tree
     self.copy = copy.tree
     originalDisk = original.disk
     copyDisk = copy.disk
-    self.listed = listed
+    self.placement = placement
+    self.leftOut = leftOut
+    self.isCertain = isCertain
   }
 
   mutating func run() throws {
@@ -68,6 +75,7 @@ struct TreeComparison {
     let folder = try original.file(id)
     var entries: [DirectoryEntry] = []
     do {
+      if case .wrong(let problem) = try verdict(on: folder, path) { fail(path, problem) }
       try original.forEachEntry(of: folder) {
         entries.append($0)
         return true
@@ -112,6 +120,13 @@ struct TreeComparison {
       guard try original.attributes(of: file) == copy.attributes(of: file) else {
         return fail(path, "its extended attributes differ")
       }
+      switch try verdict(on: file, path) {
+      case .wrong(let problem): return fail(path, problem)
+      case .leftOut:
+        counts.skipped += 1
+        return
+      case .kept: break
+      }
       switch file.kind {
       case .regular: try compareContent(of: file, path)
       case .symbolicLink:
@@ -123,6 +138,20 @@ struct TreeComparison {
     } catch let error as FormatError {
       // What is damaged in the original cannot be compared; damage of the copy alone is a loss.
       if isDamaged(file) { note(path, error) } else { fail(path, "\(error)") }
+    }
+  }
+
+  /// Whether something of a file or folder is left out.
+  ///
+  /// All its bytes that are in no hole are as they were: that has been looked at before.
+  private func verdict(on file: GuestFile, _ path: String) throws -> LeftOut.Verdict {
+    do {
+      let ranges = try original.ranges(of: file)
+      let verdict = leftOut.verdict(
+        on: ranges, of: placement, path: GuestText.path(Array(path.utf8)))
+      return isCertain || verdict == .leftOut ? verdict : .kept
+    } catch is GuestDoubt {
+      return .kept
     }
   }
 
@@ -148,10 +177,6 @@ struct TreeComparison {
   }
 
   private mutating func compareContent(of file: GuestFile, _ path: String) throws {
-    if listed.contains(GuestText.path(Array(path.utf8))) {
-      counts.skipped += 1
-      return
-    }
     do {
       var comparison = DiskComparison(
         try original.content(of: file), try copy.content(of: file))

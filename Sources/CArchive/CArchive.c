@@ -28,7 +28,7 @@
   F(archive_entry_copy_hardlink) F(archive_entry_set_mode) F(archive_entry_set_size) \
   F(archive_entry_set_uid) F(archive_entry_set_gid) F(archive_entry_set_mtime) F(archive_entry_set_atime) \
   F(archive_entry_set_rdevmajor) F(archive_entry_set_rdevminor) F(archive_entry_xattr_add_entry) \
-  F(archive_entry_sparse_add_entry)
+  F(archive_entry_sparse_add_entry) F(archive_entry_acl_add_entry)
 #define EXPAT_FUNCTIONS(F) \
   F(XML_ParserCreateNS) F(XML_SetUserData) F(XML_SetElementHandler) F(XML_SetStartDoctypeDeclHandler) \
   F(XML_Parse) F(XML_StopParser) F(XML_GetErrorCode) F(XML_ErrorString) F(XML_GetCurrentByteIndex) \
@@ -182,6 +182,16 @@ void ca_set_device(void *entry, uint32_t major, uint32_t minor) {
 }
 void ca_add_attribute(void *entry, const char *name, const void *value, size_t count) {
   p_archive_entry_xattr_add_entry(entry, name, value, count);
+}
+/* The tags of posix_acl_xattr.h. */
+int ca_add_access(void *entry, int is_default, unsigned tag, unsigned rights, unsigned id) {
+  int tags[][2] = {{1, ARCHIVE_ENTRY_ACL_USER_OBJ}, {2, ARCHIVE_ENTRY_ACL_USER}, {4, ARCHIVE_ENTRY_ACL_GROUP_OBJ},
+                   {8, ARCHIVE_ENTRY_ACL_GROUP}, {16, ARCHIVE_ENTRY_ACL_MASK}, {32, ARCHIVE_ENTRY_ACL_OTHER}};
+  int type = is_default ? ARCHIVE_ENTRY_ACL_TYPE_DEFAULT : ARCHIVE_ENTRY_ACL_TYPE_ACCESS;
+  for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
+    if (tags[i][0] == (int)tag)
+      return p_archive_entry_acl_add_entry(entry, type, rights & 7, tags[i][1], (int)id, NULL) == ARCHIVE_OK ? 0 : -1;
+  return -1;
 }
 void ca_add_data_range(void *entry, int64_t offset, int64_t count) {
   p_archive_entry_sparse_add_entry(entry, offset, count);

@@ -31,13 +31,8 @@ public struct DiskLayout: Sendable {
         if table != nil { break }
       }
       if table != nil {
-        // A mirror of which the superblock is at the end looks like the disk that it is half of.
         isPart = true
-        let member = try LinuxRAID.find(in: area).first
-        isPart = member != nil
-        if let member {
-          warnings.append("the disk is a \(member.kind) (\(member.note ?? "")), table and all")
-        }
+        isPart = try looksLikeAVolume(area)
       } else {
         take(
           GuestVolume(
@@ -49,6 +44,21 @@ public struct DiskLayout: Sendable {
     }
     lookIntoPartitions(of: disk, number)
     warnings.insert(contentsOf: table?.warnings ?? [], at: 0)
+  }
+
+  /// Whether the disk as a whole looks like something else than what its table says; a warning tells.
+  ///
+  /// A mirror of which the superblock is at the end looks like the disk that it is half of, and what
+  /// is on a disk as a whole may have left the table that was there before.
+  private mutating func looksLikeAVolume(_ area: GuestArea) throws -> Bool {
+    let found = try GuestLayouts.contents(of: area, withTables: false)
+    for finding in found {
+      let note = finding.note.map { " (\($0))" } ?? ""
+      warnings.append(
+        "the disk as a whole looks like \(finding.kind)\(note): nothing of its partitions is skipped"
+      )
+    }
+    return !found.isEmpty
   }
 
   private mutating func lookIntoPartitions(of disk: any BlockSource, _ number: Int) {
@@ -110,9 +120,21 @@ public struct DiskLayout: Sendable {
 }
 
 extension GuestLayouts {
-  /// All that the layouts find in an area without a table.
-  public static func contents(of area: GuestArea) throws -> [GuestFinding] {
-    try all.filter { !$0.isTable }.flatMap { try $0.find(in: area) }
+  /// All that the layouts find in an area that is not divided itself.
+  ///
+  /// A table inside a partition or a logical volume is a content like others: it makes the area
+  /// somebody else's disk, such as that of a virtual machine, whatever was there before.
+  ///
+  /// - Parameter withTables: Whether such tables are looked for.
+  public static func contents(
+    of area: GuestArea, withTables: Bool = true
+  ) throws -> [GuestFinding] {
+    let found = try all.filter { !$0.isTable }.flatMap { try $0.find(in: area) }
+    guard withTables else { return found }
+    guard let table = try all.first(where: { try $0.isTable && !$0.find(in: area).isEmpty }) else {
+      return found
+    }
+    return found + [GuestFinding("\(table.name) partition table", note: "read whole")]
   }
 }
 

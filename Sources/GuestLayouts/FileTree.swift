@@ -24,6 +24,11 @@ public protocol FileTree: Sendable {
   ///
   /// - Throws: `GuestDoubt` when units are shared with other files, or it cannot be told.
   func extents(of file: GuestFile) throws -> [FileExtent]
+  /// All ranges of the area that are known to be a file's or folder's, in no order: its content in
+  /// whole allocation units, and what else it has where that can be told.
+  ///
+  /// - Throws: `GuestDoubt` when units are shared with other files, or it cannot be told.
+  func ranges(of file: GuestFile) throws -> [Range<UInt64>]
   /// The content of a regular file, to be read at any place; what was never written is zero.
   ///
   /// - Throws: `GuestDoubt` when it cannot be read as it is: encrypted, an unknown compression.
@@ -32,6 +37,12 @@ public protocol FileTree: Sendable {
   func target(of link: GuestFile) throws -> [UInt8]
   /// Extended attributes, names with their namespace (`user.comment`), as Linux shows them.
   func attributes(of file: GuestFile) throws -> [ExtendedAttribute]
+}
+
+extension FileTree {
+  public func ranges(of file: GuestFile) throws -> [Range<UInt64>] {
+    file.kind == .regular ? try extents(of: file).map(\.range) : []
+  }
 }
 
 /// How a file system tells names apart.

@@ -18,6 +18,8 @@ public struct GuestFinding: Sendable {
   var physicalVolume: PhysicalVolume?
   /// Whether it is part of a volume group, so that what is in it is found there.
   public var isPhysicalVolume: Bool { physicalVolume != nil }
+  /// Whether a machine has suspended to it, and will go on from there.
+  public var isSuspended = false
   /// What may be left out of a backup, by kind, in bytes from the area's start.
   public var skippable: [HoleKind: ExtentSet] = [:]
   /// Damage, for the user.

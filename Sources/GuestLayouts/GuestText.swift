@@ -18,7 +18,8 @@ public enum GuestText {
 
   /// A path in a guest; bytes that are no UTF-8 and what could steer a terminal are replaced.
   public static func path(_ bytes: [UInt8]) -> String {
-    cleaned(String(decoding: bytes, as: UTF8.self))
+    let text = String(decoding: bytes, as: UTF8.self)
+    return bytes.allSatisfy { (0x20..<0x7F).contains($0) } ? text : cleaned(text)
   }
 
   /// Text without what could steer a terminal, and without spaces around it.

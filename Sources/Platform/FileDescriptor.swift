@@ -20,6 +20,8 @@ public struct FileStatus: Sendable {
   public let allocated: UInt64
   public let device: UInt64
   public let inode: UInt64
+  /// Which device it is, if it is one.
+  let ownNumber: UInt64
   /// When content or attributes last changed, in nanoseconds since 1970.
   public let changed: Int64
   /// When content last changed, in seconds since 1970, as far as nobody has set it.
@@ -353,6 +355,7 @@ extension FileStatus {
     allocated = UInt64(max(info.st_blocks, 0)) * 512
     device = UInt64(info.st_dev)
     inode = UInt64(info.st_ino)
+    ownNumber = UInt64(info.st_rdev)
     // Unlike the time of modification, nobody can set this one.
     changed = Int64(info.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_ctim.tv_nsec)
     modified = Int64(info.st_mtim.tv_sec)

@@ -45,6 +45,13 @@ public final class TargetFolder: Sendable {
     }
   }
 
+  /// Whether names of which only the case differs are one name in it: a file is made to find out.
+  public func ignoresCase() throws(SystemError) -> Bool {
+    let probe = try beginFile()
+    let upper = probe.name.map { (0x61...0x7A).contains($0) ? $0 & ~0x20 : $0 }
+    return try status(upper) != nil
+  }
+
   /// Begins a file in it, which has a name of nobody's choice until it is whole.
   public func beginFile() throws(SystemError) -> PartialEntry {
     let entry = try PartialEntry(self)

@@ -5,7 +5,7 @@ public import GuestLayouts
 public struct GuestMachine: Sendable {
   public let layout: MachineLayout
   /// The guest's files of which the content is left out.
-  public let files: [SkippedFile]
+  public let files: SkippedFiles
   /// One for each disk.
   public let disks: [GuestDisk]
 
@@ -57,7 +57,7 @@ public struct SkippedFileList: Sendable {
   /// The most parts; what is beyond is counted only.
   private static let partLimit = 4
 
-  init(_ files: [SkippedFile], disk: Int) {
+  init(_ files: SkippedFiles, disk: Int) {
     var unnamed = 0
     for file in files {
       let places = file.places.filter { $0.disk == disk }

@@ -10,6 +10,7 @@ public final class InputFile: NamedSource {
   public let path: String
   private let file: FileDescriptor
   private let atOpen: FileStatus
+  private let writes: DeviceWrites?
   public let size: UInt64
   public let sectorSize: UInt32
 
@@ -33,6 +34,7 @@ public final class InputFile: NamedSource {
     self.path = path
     self.file = file
     atOpen = try file.status()
+    writes = DeviceWrites(atOpen)
     switch atOpen.kind {
     case .regular, .blockDevice: break
     case .directory:
@@ -93,9 +95,10 @@ public final class InputFile: NamedSource {
     }
   }
 
-  /// Whether the file was written to since it was opened, as far as its times tell.
+  /// Whether it was written to since it was opened, as far as its times tell, or the kernel of a device.
   public func hasChanged() throws -> Bool {
-    try currentStatus().hasChanged(since: atOpen)
+    if let writes { return try writes.hasAny() }
+    return try currentStatus().hasChanged(since: atOpen)
   }
 
   /// What the file is now.

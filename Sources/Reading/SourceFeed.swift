@@ -45,8 +45,8 @@ public final class SourceFeed: VolumeFeed {
   /// - Parameters:
   ///   - sources: Paths of files and block devices; what else `SourceName` knows has none.
   ///   - options: How they will be read.
-  /// - Returns: The sources, the folders that they lie in, those that images may refer to, and what
-  ///   libraries for archives are loaded from.
+  /// - Returns: The sources, the folders that they lie in, the counters of devices, the folders that
+  ///   images may refer to, and what libraries for archives are loaded from.
   public static func paths(for sources: [String], _ options: ReadOptions) throws -> [String] {
     try options.references + ArchiveReader.libraryFolders
       + sources.flatMap { source in
@@ -54,7 +54,10 @@ public final class SourceFeed: VolumeFeed {
           return [String]()
         }
         let real = try naming(source: source) { try Files.realPath(source) } ?? source
+        let counters = try naming(source: source) { try Files.status(source) }
+          .flatMap { DeviceWrites.path(of: $0) }
         return [source, Files.folder(of: source), Files.folder(of: real)]
+          + (counters.map { [$0] } ?? [])
       }
   }
 

@@ -67,12 +67,14 @@ public struct PointHoles {
 
 /// Which file a range of a volume belonged to; docs/stream-format.md describes the list.
 public struct SkippedFileIndex {
-  private struct Entry {
-    let range: Range<UInt64>
-    let path: String
+  /// A range of the volume and the path of the file that it belonged to.
+  public struct Entry: Sendable {
+    public let range: Range<UInt64>
+    public let path: String
   }
 
-  private var entries: [Entry] = []
+  /// In the order of their ranges.
+  public private(set) var entries: [Entry] = []
 
   /// Lines that are not as they should be are passed over: the list is for people.
   init(parsing text: [UInt8]) {
@@ -87,9 +89,6 @@ public struct SkippedFileIndex {
     }
     entries.sort { $0.range.lowerBound < $1.range.lowerBound }
   }
-
-  /// The paths of all files.
-  public var paths: [String] { Array(Set(entries.map(\.path))) }
 
   /// Splits a range where the file changes: each part with the path of its file, nil for none.
   public func parts(of range: Range<UInt64>) -> [(Range<UInt64>, String?)] {

@@ -36,7 +36,10 @@ struct SourceAudit {
     let audit = Audit(
       machine.layout, originals: disks,
       copies: feed.volumes.map { HoledSource($0.disk, holes: $0.leftOut) },
-      holes: feed.volumes.map(\.leftOutByKind), files: machine.files.map(\.path),
+      holes: feed.volumes.map(\.leftOutByKind),
+      files: machine.files.flatMap { file in
+        file.places.map { LeftOutRange(disk: $0.disk, $0.range, path: file.path) }
+      },
       names: feed.volumes.map(\.header.name), folder: folder)
     var report = try AuditReport(
       json: json, isQuiet: options.quiet, junit: junit, folder: folder)

@@ -90,10 +90,10 @@ struct AuditPoint: Tool {
   /// What was left out of each volume on purpose, and the files that it was of.
   private func leftOut(
     _ repository: Repository, _ stored: Repository.StoredPoint
-  ) throws -> ([[HoleKind: ExtentSet]], [String]) {
+  ) throws -> ([[HoleKind: ExtentSet]], [LeftOutRange]) {
     let point = try PointHoles(repository, stored)
     var result: [[HoleKind: ExtentSet]] = []
-    var files: [String] = []
+    var files: [LeftOutRange] = []
     for (number, volume) in stored.point.volumes.enumerated() {
       var ranges: [HoleKind: [Range<UInt64>]] = [:]
       var count = 0
@@ -106,7 +106,9 @@ struct AuditPoint: Tool {
         }
       }
       result.append(ranges.mapValues { ExtentSet($0) })
-      files += try point.skippedFiles(ofVolume: number).paths
+      for entry in try point.skippedFiles(ofVolume: number).entries {
+        files.append(LeftOutRange(disk: number, entry.range, path: entry.path))
+      }
     }
     return (result, files)
   }

@@ -75,6 +75,94 @@ import Testing
     try audit.run { checks.append($0) }
     return (checks, free.ranges.contains { !right.gaps(in: $0).isEmpty })
   }
+
+  // MARK: What an audit must not pass
+
+  /// The checks of an audit of a disk of which `holes` were left out.
+  private func checks(
+    _ disk: any BlockSource, _ holes: [HoleKind: [Range<UInt64>]], _ folder: String,
+    files: [LeftOutRange] = [], hasOriginal: Bool = true
+  ) throws -> [AuditCheck] {
+    let copy = HoledSource(disk, holes: ExtentSet(holes.values.flatMap(\.self)))
+    let audit = Audit(
+      MachineLayout(of: [hasOriginal ? disk : copy]), originals: hasOriginal ? [disk] : nil,
+      copies: [copy], holes: [holes.mapValues { ExtentSet($0) }], files: files, names: ["disk"],
+      folder: folder)
+    var checks: [AuditCheck] = []
+    try audit.run { checks.append($0) }
+    return checks
+  }
+
+  /// Where a file of an image lies, and the problems of an audit that mention its path.
+  private func ranges(_ path: String, _ disk: any BlockSource) throws -> [Range<UInt64>] {
+    let system = try #require(MachineLayout(of: [disk]).volumes[0].finding?.fileSystem)
+    let tree = try #require(try system.files())
+    let file = try #require(try tree.find(path.utf8.split(separator: 0x2F).map { Array($0) }))
+    return try tree.extents(of: file).map(\.range)
+  }
+
+  private func problems(_ checks: [AuditCheck], _ name: String) -> [String] {
+    checks.flatMap { check -> [String] in
+      if check.name == name, case .failed(let problems) = check.outcome { problems } else { [] }
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `a file that was left out does not hide another one of its name`(hasOriginal: Bool) throws {
+    let scratch = try Scratch()
+    guard let path = try TestImage.ext4.make(in: scratch.path) else { return }
+    let disk = try FileSource(path)
+    let lost = try ranges("/vstore/Audit.swift", disk)
+    let other = try ranges("/Auditing/Audit.swift", disk)
+    let told = "/backup/vstore/Audit.swift"
+    // The path fits, what was left out of it does not.
+    let files = other.map { LeftOutRange(disk: 0, $0, path: told) }
+    for kind in [HoleKind.free, .excluded] {
+      let checks = try checks(
+        disk, [kind: lost], scratch.path, files: files, hasOriginal: hasOriginal)
+      #expect(problems(checks, "files").contains { $0.contains("/vstore/Audit.swift") })
+    }
+    let right = lost.map { LeftOutRange(disk: 0, $0, path: told) }
+    let checks = try checks(
+      disk, [.excluded: lost], scratch.path, files: right, hasOriginal: hasOriginal)
+    #expect(checks.filter(\.hasFailed).isEmpty, "\(checks)")
+  }
+
+  @Test func `nothing may be left out where no file system is`() throws {
+    let scratch = try Scratch()
+    guard let path = try TestImage.ext4.make(in: scratch.path) else { return }
+    let file = try FileDescriptor(path, .update)
+    let end = try file.contentSize()
+    try file.write([UInt8](repeating: 7, count: 65536).span, at: end)
+    let disk = try FileSource(path)
+    let checks = try checks(disk, [.free: [end..<end + 65536]], scratch.path)
+    #expect(problems(checks, "places").contains { $0.hasPrefix("bytes \(end) to") })
+  }
+
+  @Test func `what is lost of a stream beside a file's content is found`() throws {
+    let scratch = try Scratch()
+    guard let path = try TestImage.ntfs.make(in: scratch.path) else { return }
+    let big = try FileDescriptor("\(scratch.path)/big", .create)
+    try big.write([UInt8](repeating: 7, count: 200_000))
+    try big.close()
+    let program = try #require(Command.path(of: "ntfscp"))
+    let name = "BitRuns.swift"
+    let copied = try Command.run(
+      [program, "-f", "-N", "stream", path, "\(scratch.path)/big", name])
+    #expect(copied.status == 0)
+    let disk = try FileSource(path)
+    // The stream's bytes are the only sevens.
+    let size: UInt64 = 4096
+    let clusters = try stride(from: 0, to: disk.size, by: Int(size)).filter {
+      try disk.bytes(Int(size), at: $0)?.allSatisfy { $0 == 7 } == true
+    }
+    #expect(clusters.count == 48)
+    let lost = clusters.map { $0..<$0 + size }
+    for hasOriginal in [true, false] {
+      let checks = try checks(disk, [.free: lost], scratch.path, hasOriginal: hasOriginal)
+      #expect(problems(checks, "files").contains { $0.contains(name) }, "\(checks)")
+    }
+  }
 }
 
 /// A sparse file.

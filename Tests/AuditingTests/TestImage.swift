@@ -9,6 +9,7 @@ enum TestImage: String, CaseIterable, Sendable {
   case ntfs = "NTFS"
   case fat16 = "FAT16"
   case fat32 = "FAT32"
+  case exFAT
   case btrfs
 
   /// What is put into it: the project's own sources.
@@ -35,6 +36,7 @@ enum TestImage: String, CaseIterable, Sendable {
         return nil
       }
       return try run(["mcopy", "-s", "-i", path, TestImage.sources, "::/"], path)
+    case .exFAT: return try makeExFAT(path)
     case .ntfs: return try makeNTFS(path)
     case .xfs: return try makeXFS(path, folder)
     }
@@ -71,6 +73,19 @@ enum TestImage: String, CaseIterable, Sendable {
       }
     }
     return path
+  }
+
+  private func makeExFAT(_ path: String) throws -> String? {
+    guard try run(["mkfs.exfat", path], path) != nil else { return nil }
+    var writer = try ExFATWriter(path)
+    for (index, file) in try someFiles().enumerated() {
+      let bytes = try FileDescriptor(file, .read).readAll(limit: 1 << 20) ?? []
+      try writer.add(Files.name(of: file), bytes, isChain: index % 2 == 1)
+      if index == 4 { try writer.addFolder("folder", with: "inside", bytes) }
+    }
+    try writer.finish()
+    // The oracle: what the writer made is a volume as it should be.
+    return try run(["fsck.exfat", "-n", path], path)
   }
 
   private func makeXFS(_ path: String, _ folder: String) throws -> String? {

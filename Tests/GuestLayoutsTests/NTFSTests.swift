@@ -52,6 +52,72 @@ struct NTFSTests {
     }
   }
 
+  // MARK: The proof
+
+  /// A file in clusters 200 and 201, which the bitmap has or not.
+  private func volume(used: Set<Int>) -> TestNTFS {
+    var volume = TestNTFS()
+    volume.used.formUnion(used)
+    volume.file(
+      "a", [TestNTFS.Attribute(type: 0x80, form: .mapped([(200, 2)], size: 8000))])
+    return volume
+  }
+
+  @Test func `what files have is in use, or all is in doubt`() throws {
+    #expect(volume(used: [200, 201]).doubt == nil)
+    #expect(try #require(volume(used: [200]).doubt).contains("cluster 201"))
+    // What is in use and has no owner is read.
+    #expect(volume(used: [200, 201, 500]).doubt == nil)
+    // A stream beside the content counts, too.
+    var stream = volume(used: [200, 201])
+    stream.file(
+      "b", number: 31,
+      [TestNTFS.Attribute(type: 0x80, name: "s", form: .mapped([(300, 1)], size: 9))])
+    #expect(stream.doubt?.contains("record 31") == true)
+    stream.used.insert(300)
+    #expect(stream.doubt == nil)
+  }
+
+  @Test func `clusters of two files are a doubt, and no page file is left out then`() throws {
+    var volume = volume(used: [200, 201])
+    volume.file(
+      "pagefile.sys", number: 31,
+      [TestNTFS.Attribute(type: 0x80, form: .mapped([(201, 1)], size: 4096))])
+    #expect(try #require(volume.doubt).contains("another file's"))
+    let plan = SkipPlan(MachineLayout(of: [volume.built().source]), kinds: [.swap])
+    #expect(plan.skipped == [[:]])
+    #expect(plan.warnings[0].contains { $0.contains("another file's") })
+  }
+
+  @Test func `a record that is damaged is a doubt when it is in use`() throws {
+    var volume = volume(used: [200, 201])
+    let place = (TestNTFS.tableCluster * 4096) + 30 * 1024
+    volume.patches = [(place, Array("BAAD".utf8))]
+    #expect(try #require(volume.doubt).contains("record 30 of $MFT is damaged"))
+    volume.patches = [(place + 510, [99])]
+    #expect(try #require(volume.doubt).contains("torn"))
+    // One that is not in use has nothing.
+    volume.patches = [(place + 22, [0])]
+    #expect(volume.doubt == nil)
+  }
+
+  @Test func `a large volume is looked at window by window`() throws {
+    for (used, isRight) in [(Set([207, 208]), true), ([207], false), ([208], false)] {
+      var volume = TestNTFS()
+      volume.used.formUnion(used)
+      volume.file(
+        "a", [TestNTFS.Attribute(type: 0x80, form: .mapped([(207, 2)], size: 8000))])
+      let system = try #require(TestNTFS.system(volume.built()) as? NTFSFileSystem)
+      var proof = try NTFSProof(system.volume, windowLimit: 16)
+      let bitmap = try NTFSBitmap(of: system.volume)
+      if isRight {
+        try proof.run(bitmap)
+      } else {
+        #expect(throws: GuestDoubt.self) { try proof.run(bitmap) }
+      }
+    }
+  }
+
   // MARK: The state
 
   @Test(arguments: [(1, "dirty"), (2, "log"), (0x4000, "chkdsk"), (0x80, "not known")])
@@ -207,7 +273,9 @@ struct NTFSTests {
     let rest = TestNTFS.Attribute(type: 0x80, form: .mapped([(400, 8)], first: 8, size: 0))
     volume.record(15, [rest], base: 0)
     var list: [UInt8] = []
-    for (type, first, record, identifier) in [(0x10, 0, 0, 0), (0x80, 0, 0, 1), (0x80, 8, 15, 0)] {
+    for (type, first, record, identifier) in [
+      (0x10, 0, 0, 0), (0x80, 0, 0, 1), (0x80, 8, 15, 0), (0xB0, 0, 0, 3),
+    ] {
       list += TestNTFS.number(UInt64(type), 4) + [32, 0, 0, 26] + TestNTFS.number(UInt64(first), 8)
       let sequence = UInt64(max(record, 1)) << 48
       list += TestNTFS.number(UInt64(record) | sequence, 8) + [UInt8(identifier), 0]
@@ -215,11 +283,13 @@ struct NTFSTests {
     }
     volume.used.formUnion(400..<408)
     volume.used.insert(500)
+    volume.file("far", number: 40, [TestNTFS.data(Array("far away".utf8))])
     volume.table = [
       TestNTFS.standardInformation(),
       TestNTFS.Attribute(
         type: 0x80, form: .mapped([(4, 8)], size: 32 * 1024)),
       TestNTFS.Attribute(type: 0x20, form: .mapped([(500, 1)], size: list.count)),
+      volume.recordBitmap,
     ]
     // Sizes are those of all pieces; the mirror has them, too.
     let sizes = TestNTFS.number(65536, 8) + TestNTFS.number(65536, 8) + TestNTFS.number(65536, 8)
@@ -227,7 +297,6 @@ struct NTFSTests {
       (500 * 4096, list), (TestNTFS.tableCluster * 4096 + 56 + 72 + 40, sizes),
       (2 * 4096 + 56 + 72 + 40, sizes),
     ]
-    volume.file("far", number: 40, [TestNTFS.data(Array("far away".utf8))])
     // Records 32 and up are at cluster 400 now.
     let built = volume.built()
     let place = 4 * 4096 + 40 * 1024

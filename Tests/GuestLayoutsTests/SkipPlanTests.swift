@@ -60,11 +60,11 @@ struct SkipPlanTests {
     system.fileDoubt = doubt
     system.free = .success([1 << 20..<2 << 20])
     system.add("/tmp/a", [8192..<16384])
-    // One that lies in free space contradicts it.
+    // One that lies in free space contradicts it: then nothing is known to be free.
     if doubt == nil { system.add("/tmp/b", [(1 << 20) + 4096..<(1 << 20) + 8192]) }
     let plan = try plan([system], [.free, .excluded], ["/tmp/**"])
     #expect(plan.skipped[0][.excluded] == nil)
-    #expect(plan.skipped[0][.free]?.byteCount == 1 << 20)
+    #expect(plan.skipped[0][.free]?.byteCount == (doubt == nil ? nil : 1 << 20))
     #expect(plan.warnings[0].count == 1)
   }
 
@@ -99,6 +99,37 @@ struct SkipPlanTests {
     #expect(plan.files.map(\.path) == ["/swapfile"])
   }
 
+  @Test(arguments: ["/swapfile", "/var/named", "/elsewhere"])
+  func `a machine that has suspended may need everything`(path: String) throws {
+    let root = FakeFileSystem(size)
+    root.fileDoubt = "its journal has not been replayed"
+    root.add("/etc/fstab", content: Array("/var/named none swap sw 0 0\n".utf8))
+    var area = TestDisk(1 << 20)
+    area.swap(at: 0, 1 << 20, magic: "S1SUSPEND\0")
+    root.add(path, [1 << 20..<2 << 20], content: area.bytes)
+    let other = FakeFileSystem(size)
+    other.free = .success([8192..<16384])
+    let plan = try plan([root, other], [.free, .swap])
+    let isKnown = path != "/elsewhere"
+    #expect(plan.skipped[0][.free]?.byteCount == (isKnown ? nil : 8192))
+    #expect(
+      plan.warnings == [
+        isKnown
+          ? [
+            "a machine has suspended to \(path) of partition 1, and may need everything when it wakes: "
+              + "nothing is left out"
+          ] : []
+      ])
+  }
+
+  @Test func `one swap area with a suspended machine keeps all others`() {
+    var disk = TestDisk.usual()
+    disk.swap(at: 1 << 20, 1 << 20)
+    #expect(disk.layout.swap.count == 1)
+    disk.put("S1SUSPEND", at: (1 << 20) + 4086)
+    #expect(disk.layout.swap.isEmpty)
+  }
+
   @Test func `swap files that fstab names are found where they are mounted`() throws {
     let root = FakeFileSystem(size)
     let other = FakeFileSystem(size)
@@ -126,7 +157,7 @@ struct SkipPlanTests {
       try plan([root, other], [.excluded], ["/var/cache/**"]).files.map(\.path)
         == (isKnown ? ["/var/cache/a"] : []))
     // What is in an unknown folder is known by no path from the root.
-    #expect(try plan([root, other], [.excluded], ["/cache/**"]).files.isEmpty)
+    #expect(try plan([root, other], [.excluded], ["/cache/**"]).files.map(\.path).isEmpty)
     #expect(
       try plan([root, other], [.excluded], ["cache/**"]).files.map(\.path)
         == [isKnown ? "/var/cache/a" : "/cache/a"])
@@ -138,6 +169,10 @@ struct SkipPlanTests {
     let root = FakeFileSystem(size)
     root.add("/cache/a", [8192..<16384])
     #expect(try plan([root], [.excluded], ["/cache/**"]).files.map(\.path) == ["/cache/a"])
+    // The other one may have the fstab.
+    let running = FakeFileSystem(size)
+    running.fileDoubt = "its journal has not been replayed"
+    #expect(try plan([root, running], [.excluded], ["/cache/**"]).files.isEmpty)
     let linux = FakeFileSystem(size)
     linux.add("/etc/fstab", content: Array("UUID=9 / ext4 x 0 1\n".utf8))
     let windows = FakeFileSystem(size)
@@ -146,6 +181,24 @@ struct SkipPlanTests {
     #expect(
       try plan([linux, windows], [.excluded], ["C:\\Windows\\Temp"]).files.map(\.path)
         == ["/Windows/Temp/a"])
+  }
+
+  @Test func `of two volumes with one name neither is known to be mounted`() throws {
+    let root = FakeFileSystem(size)
+    root.add("/etc/fstab", content: Array("LABEL=data /var ext4 defaults 0 2\n".utf8))
+    var systems = [root]
+    for _ in 0..<2 {
+      systems.append(FakeFileSystem(size))
+      systems[systems.count - 1].add("/cache/a", [8192..<16384])
+    }
+    var exclusions = Exclusions()
+    try exclusions.add("/var/cache/**")
+    for copyCount in 1...2 {
+      var layout = MachineLayout.fake(systems)
+      for index in 1...copyCount { layout.volumes[index].contents[0].label = "data" }
+      let plan = SkipPlan(layout, kinds: [.excluded], exclusions: exclusions)
+      #expect(plan.files.map(\.path) == (copyCount == 1 ? ["/var/cache/a"] : []))
+    }
   }
 
   @Test(arguments: [("", true), ("HIBR", false), ("hibr", false), ("wake", true)])

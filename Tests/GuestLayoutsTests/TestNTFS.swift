@@ -217,6 +217,13 @@ struct TestNTFS {
 
   // MARK: The volume
 
+  /// Which records are in use, of those that there are by now.
+  var recordBitmap: Attribute {
+    var bytes = [UInt8](repeating: 0, count: Self.recordCount / 8)
+    for number in Set(0..<12).union(records.keys) { bytes[number / 8] |= 1 << UInt8(number % 8) }
+    return Attribute(type: 0xB0, form: .resident(bytes))
+  }
+
   private mutating func writeSystemRecords() {
     let plain = [Self.standardInformation()]
     record(
@@ -225,6 +232,7 @@ struct TestNTFS {
         Self.fileName("$MFT"),
         Attribute(
           type: 0x80, form: .mapped([(4, 16)], size: Self.recordCount * 1024)),
+        recordBitmap,
       ])
     record(1, plain + [Attribute(type: 0x80, form: .mapped([(2, 1)], size: 4096))])
     record(2, plain + [Attribute(type: 0x80, form: .mapped([(100, 16)], size: 65536))])

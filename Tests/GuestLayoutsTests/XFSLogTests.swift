@@ -142,6 +142,16 @@ struct XFSLogTests {
         == "its log has not been replayed, and changes the whole file system")
   }
 
+  @Test func `the first attribute changes the superblock, and nothing else`() throws {
+    var image = TestXFS()
+    image.set(100, 0xB485, 2)
+    image.mend()
+    var marked = image
+    marked.set(100, 0xB4F5, 2)
+    image.log([TestXFS.transaction(1, [marked.buffer(0, 512, kind: 18)])])
+    #expect(try image.freeBlocks() == TestXFS.usual)
+  }
+
   @Test func `every byte of the log that changes leaves what is free, or a doubt`() throws {
     var image = TestXFS()
     image.log([

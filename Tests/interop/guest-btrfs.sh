@@ -109,3 +109,13 @@ unskipped 'its kind of checksum, 3, is not known: read whole'
 mkfs.btrfs -q -f -d single -m single volume.raw >mkfs.log 2>&1
 printf '\001' | put_at volume.raw $((65536 + 300))
 unskipped 'damaged: read whole'
+
+# An audit that can look at nothing proves nothing: files of btrfs are not read, and a checker that finds the same in the
+# original has not told anything of the copy.
+mkfs.btrfs -q -f volume.raw >mkfs.log 2>&1
+works vread --audit --skip free volume.raw
+mkdir checkers
+printf '#!/bin/sh\nexit 1\n' >checkers/btrfs
+chmod +x checkers/btrfs
+fails 1 env PATH="$PWD/checkers:$PATH" vread --audit --skip free volume.raw
+shows 'the same fault in the original' 'proof: failed' 'nothing could look at what is left out'

@@ -102,6 +102,40 @@ cluster=$(awk '/Runlist/ { getline; print $2; exit }' information)
 printf '\0' | put_at a.img $((cluster * 4096))
 whole 'its bitmap calls clusters free'
 
+# A bitmap of which a piece has gone bad calls a file's clusters free; a page file has clusters of another file. Nothing
+# else of the volume tells: what is in use is looked up in all records.
+ntfs_make files.img 16M
+noise 4M >content
+ntfscp -q -f files.img content content
+head -c 1M content >page
+ntfscp -q -f files.img page pagefile.sys
+place() { ntfsinfo -F "$1" -v files.img 2>/dev/null | awk '/Runlist/ { getline; print $2, $3; exit }'; }
+# shellcheck disable=SC2046
+set -- $(place content)
+cp files.img a.img
+vread -q --raw --skip free a.img >copy.img
+ntfscat copy.img content | cmp - content
+ntfsinfo -i 6 -v files.img >information 2>/dev/null
+bitmap=$(($(awk '/Runlist/ { getline; print $2; exit }' information) * 4096))
+head -c 32 /dev/zero | put_at a.img $((bitmap + ($1 + 512) / 8))
+ntfscat a.img content | cmp - content
+whole 'which is free or another file'
+cp files.img a.img
+python3 - a.img "$(place pagefile.sys)" "$1" <<'END'
+import struct, sys
+start, count = (int(number, 16) for number in sys.argv[2].split())
+def run(cluster):
+    return bytes([0x22]) + struct.pack('<HH', count, cluster) + bytes(1)
+with open(sys.argv[1], 'r+b') as image:
+    image.seek(4 * 4096)
+    table = image.read(256 << 10)
+    place = table.index(run(start))
+    image.seek(4 * 4096 + place)
+    image.write(run(int(sys.argv[3], 16) + 7))
+END
+ntfscat a.img content | cmp - content
+whole 'which is free or another file'
+
 # A boot sector that is damaged: its copy is not used.
 cp clean.img a.img
 printf '\1' | put_at a.img 14

@@ -62,5 +62,5 @@ for version in 0.90 1.0; do
   superblock $version
   works vread --skip zero,free,swap --raw member.raw
   same member.raw stdout
-  says "the disk is a Linux RAID member (RAID 1, metadata $version: read whole), table and all"
+  says "the disk as a whole looks like Linux RAID member (RAID 1, metadata $version: read whole)"
 done

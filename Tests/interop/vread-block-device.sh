@@ -26,3 +26,28 @@ says "$image" 'looks like vhd' '--format vhd or --format raw'
 vread --raw --format vhd "$image" | cmp - disk.raw
 vread --raw --format raw "$image" | cmp - backing
 fails 64 vstore put -r R --name a "$image"
+
+# A disk that a mounted file system writes to is no backup of any one moment.
+requires mke2fs
+requires_mount ext4
+truncate -s 32M live.raw
+mke2fs -q -F -t ext4 live.raw
+live=$(losetup --show -f live.raw)
+later "detach $live"
+mkdir mounted
+mount "$live" mounted
+later 'umount mounted 2>/dev/null'
+noise 12M >mounted/much
+sync
+works vread --skip zero,free "$live"
+never_says changed
+mkfifo slow
+vread --skip zero,free "$live" 2>stderr >slow &
+reader=$!
+exec 3<slow
+head -c 10 <&3 >/dev/null
+noise 1M >mounted/file
+sync -f mounted
+cat <&3 >/dev/null
+wait "$reader"
+says "$live changed while it was read"

@@ -63,6 +63,8 @@ void ca_set_accessed(void *entry, int64_t seconds, uint32_t nanoseconds);
 void ca_set_owner(void *entry, uint32_t user, uint32_t group);
 void ca_set_device(void *entry, uint32_t major, uint32_t minor);
 void ca_add_attribute(void *entry, const char *name, const void *value, size_t count);
+/* A line of its access control list, numbered as Linux does; 0, or -1 when it is none. */
+int ca_add_access(void *entry, int is_default, unsigned tag, unsigned rights, unsigned id);
 /* A range that is no hole, in ascending order; with none of them, all is data. */
 void ca_add_data_range(void *entry, int64_t offset, int64_t count);
 /* Writes a member's header, then its bytes (those of holes, too, which are not written), and its

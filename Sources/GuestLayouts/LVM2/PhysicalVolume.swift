@@ -32,6 +32,8 @@ struct PhysicalVolume: Equatable, Sendable {
   var uuid: String
   /// The newest text that is in order; nil when there is none, as on one that keeps no metadata.
   var metadata: String?
+  /// Where its label and its areas of metadata lie: no extent can be there.
+  var reserved = ExtentSet()
   /// Whether each area that should hold a text holds one that is in order.
   var isSound = true
 
@@ -72,10 +74,12 @@ struct PhysicalVolume: Equatable, Sendable {
     try cursor.skip(8)
     while try cursor.u64() != 0 { try cursor.skip(8) }
     try cursor.skip(8)
+    reserved.insert(0..<4 * 512)
     for _ in 0..<PhysicalVolume.areaLimit {
       let offset = try cursor.u64()
       guard offset != 0 else { break }
       let size = try cursor.u64()
+      if offset < area.size { reserved.insert(offset..<offset + min(size, area.size - offset)) }
       take(try PhysicalVolume.text(in: area, offset, size))
     }
   }

@@ -16,7 +16,7 @@ public struct VolumeGroup: Sendable {
   /// The disk of the first of its physical volumes.
   public let firstDisk: Int
   /// What belongs to no logical volume.
-  var free: [(disk: Int, range: Range<UInt64>)] = []
+  public internal(set) var free: [(disk: Int, range: Range<UInt64>)] = []
 }
 
 /// A logical volume.
@@ -85,6 +85,9 @@ struct GroupDescription {
         uuid: id.filter { $0 != "-" }, start: try count(value["pe_start"], "pe_start") * 512,
         extentCount: try count(value["pe_count"], "pe_count"))
     }
+    guard Set(physicals.values.map(\.uuid)).count == physicals.count else {
+      throw refusal("two of its physical volumes are the same one")
+    }
     for (name, value) in group["logical_volumes"]?.section ?? [:] {
       logicals.append(try logical(name, value))
     }
@@ -119,6 +122,10 @@ struct GroupDescription {
       let segment = try self.segment(part, name)
       guard segment.start == end else { throw refusal("\(name): its segments have gaps") }
       end += segment.extentCount
+      // Thereby no place in the volume overflows, in bytes.
+      guard end <= UInt64(Int64.max) / extentByteCount else {
+        throw refusal("\(name): its size is absurd")
+      }
       segments.append(segment)
     }
     return Logical(

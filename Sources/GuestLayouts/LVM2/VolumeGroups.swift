@@ -67,7 +67,10 @@ enum VolumeGroups {
       guard let member = found.first else { continue }
       let room = member.volume.placement.byteCount
       guard member.physical.isSound, physical.start <= room,
-        physical.extentCount <= (room - physical.start) / description.extentByteCount
+        physical.extentCount <= (room - physical.start) / description.extentByteCount,
+        member.physical.reserved.intersection(
+          physical.start..<physical.start + physical.extentCount * description.extentByteCount
+        ).isEmpty
       else {
         group.refuse("the metadata of physical volume \(physical.uuid) is damaged")
         return group

@@ -37,7 +37,10 @@ enum LinuxSwap: GuestLayout {
       suspendMagics.contains { area.holds($0, at: pageSize - 10) }
     }
     guard isSuspended || area.holds(tuxOnIceMagic, at: 0) else { return nil }
-    return unskipped("Linux suspend image", "a machine has suspended to it", header(in: area))
+    var finding = unskipped(
+      "Linux suspend image", "a machine has suspended to it", header(in: area))
+    finding.isSuspended = true
+    return finding
   }
 
   /// A finding that says why the area is read in full.

@@ -42,6 +42,8 @@ struct NTFSFileSystem: GuestFileSystem {
       }
       free.add(range)
     }
+    var proof = try NTFSProof(volume)
+    try proof.run(bitmap)
     return free
   }
 
@@ -119,15 +121,23 @@ struct NTFSBitmap: Sendable {
       "NTFS bitmap", at: node.record.place, .impossible("\(byteCount) bytes: too few"))
   }
 
+  /// The bits of some clusters.
+  ///
+  /// - Parameter clusters: Of the volume; the first one is a multiple of eight.
+  func bits(of clusters: Range<UInt64>) throws -> [UInt8] {
+    let start = clusters.lowerBound / 8
+    guard let bytes = try content.bytes(Int((clusters.upperBound + 7) / 8 - start), at: start)
+    else { throw FormatError("NTFS bitmap", at: start, .truncated) }
+    return bytes
+  }
+
   /// Calls `body` for runs of clusters that are free, in order; one may touch the next.
   func forEachClear(_ body: (Range<UInt64>) throws -> Void) throws {
     let end = (volume.boot.clusterCount + 7) / 8
     var position: UInt64 = 0
     while position < end {
       let count = min(NTFSBitmap.pieceByteCount, end - position)
-      guard let bytes = try content.bytes(Int(count), at: position) else {
-        throw FormatError("NTFS bitmap", at: position, .truncated)
-      }
+      let bytes = try bits(of: position * 8..<(position + count) * 8)
       let base = position * 8
       let last = Int(min(count * 8, volume.boot.clusterCount - base))
       try BitRuns.forEachClear(in: bytes.span, count: last) {

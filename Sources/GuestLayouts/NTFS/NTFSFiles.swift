@@ -142,6 +142,19 @@ struct NTFSFiles: FileTree {
     }
   }
 
+  /// Streams, the index of a folder and whatever else is in clusters, too.
+  func ranges(of file: GuestFile) throws -> [Range<UInt64>] {
+    let size = volume.boot.clusterSize
+    var result: [Range<UInt64>] = []
+    for record in try volume.records(of: try volume.node(NTFSReference(file.id))) {
+      for attribute in record.attributes {
+        guard let runs = try volume.runs(of: attribute, in: record) else { continue }
+        result += runs.runs.map { $0.cluster * size..<($0.cluster + $0.count) * size }
+      }
+    }
+    return result
+  }
+
   // MARK: Content
 
   func content(of file: GuestFile) throws -> any BlockSource {

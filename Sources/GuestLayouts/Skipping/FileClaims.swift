@@ -1,37 +1,55 @@
-public import Blocks
+internal import Blocks
 internal import Bytes
 
-/// A file of which the content is left out.
-public struct SkippedFile: Sendable {
-  /// Its path in the guest, with the folder in which its file system is mounted.
-  public let path: String
-  /// The index of its volume in the machine's layout, and its id there.
-  public let volume: Int
-  public let id: UInt64
-  /// `swap` or `excluded`.
-  public let kind: HoleKind
-  /// What of the disks it takes.
-  public internal(set) var places: [(disk: Int, range: Range<UInt64>)]
+/// Files and their extents, in few pieces of memory however many they are.
+struct ClaimedFiles: Sendable {
+  private struct Entry {
+    let id: UInt64
+    /// Where its part of `paths` and its part of `ranges` end.
+    let pathEnd: UInt32
+    let rangeEnd: UInt32
+    let kind: HoleKind
+  }
+
+  private var entries: [Entry] = []
+  private var paths: [UInt8] = []
+  /// Of all files, in bytes of the area.
+  private(set) var ranges: [Range<UInt64>] = []
+
+  /// Bytes of paths that are kept; a list of more has no use.
+  static let pathByteLimit = 64 << 20
+
+  var count: Int { entries.count }
+
+  mutating func add(
+    _ path: [UInt8], _ id: UInt64, _ kind: HoleKind, _ more: [Range<UInt64>]
+  ) throws(GuestDoubt) {
+    guard ranges.count + more.count <= FreeSpace.rangeLimit,
+      paths.count + path.count <= ClaimedFiles.pathByteLimit
+    else { throw GuestDoubt("too many files would be left out") }
+    paths += path
+    ranges += more
+    entries.append(
+      Entry(id: id, pathEnd: UInt32(paths.count), rangeEnd: UInt32(ranges.count), kind: kind))
+  }
+
+  func id(_ index: Int) -> UInt64 { entries[index].id }
+  func kind(_ index: Int) -> HoleKind { entries[index].kind }
+
+  func path(_ index: Int) -> ArraySlice<UInt8> {
+    paths[Int(index > 0 ? entries[index - 1].pathEnd : 0)..<Int(entries[index].pathEnd)]
+  }
+
+  func ranges(_ index: Int) -> ArraySlice<Range<UInt64>> {
+    ranges[Int(index > 0 ? entries[index - 1].rangeEnd : 0)..<Int(entries[index].rangeEnd)]
+  }
 }
 
 /// What the files of one file system give up.
 struct FileClaims {
-  /// A file and its extents, in bytes of the area.
-  struct Claim {
-    let path: [UInt8]
-    let id: UInt64
-    let kind: HoleKind
-    let ranges: [Range<UInt64>]
-  }
-
-  private(set) var claims: [Claim] = []
+  private(set) var files = ClaimedFiles()
   private(set) var warnings: [String] = []
-  private var rangeCount = 0
   private let tree: any FileTree
-
-  /// Bytes of paths that are kept; a list of more has no use.
-  static let pathByteLimit = 64 << 20
-  private var pathByteCount = 0
 
   init(_ tree: any FileTree) { self.tree = tree }
 
@@ -44,11 +62,7 @@ struct FileClaims {
   ///
   /// - Parameter named: Paths from its root that an fstab names.
   mutating func takeSwapFiles(named: [[[UInt8]]]) throws {
-    var paths = named
-    for name in FileClaims.linuxNames {
-      let path = name.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) }
-      if !paths.contains(path) { paths.append(path) }
-    }
+    let paths = FileClaims.linuxPaths(named)
     for path in paths {
       if let file = try tree.find(path), file.kind == .regular {
         try takeLinuxSwap(file, FileClaims.joined(path))
@@ -60,6 +74,14 @@ struct FileClaims {
         try takeWindowsSwap(file, FileClaims.joined([Array(name.utf8)]))
       }
     }
+  }
+
+  /// The paths at which swap files of Linux are looked for.
+  static func linuxPaths(_ named: [[[UInt8]]]) -> [[[UInt8]]] {
+    let usual = linuxNames.map { name in
+      name.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) }
+    }
+    return named + usual.filter { !named.contains($0) }
   }
 
   private static func joined(_ path: [[UInt8]]) -> [UInt8] {
@@ -96,8 +118,8 @@ struct FileClaims {
     guard file.linkCount <= 1 else {
       return leave(path, "it has other names too")
     }
+    var ranges: [Range<UInt64>] = []
     do {
-      var ranges: [Range<UInt64>] = []
       for extent in try tree.extents(of: file) {
         guard let parts else {
           ranges.append(extent.range)
@@ -109,16 +131,10 @@ struct FileClaims {
           ranges.append(start..<start + (part.upperBound - part.lowerBound))
         }
       }
-      guard !ranges.isEmpty else { return }
-      rangeCount += ranges.count
-      pathByteCount += path.count
-      guard rangeCount <= FreeSpace.rangeLimit, pathByteCount <= FileClaims.pathByteLimit else {
-        throw GuestDoubt("too many files would be left out")
-      }
-      claims.append(Claim(path: path, id: file.id, kind: kind, ranges: ranges))
-    } catch let doubt as GuestDoubt where rangeCount <= FreeSpace.rangeLimit {
-      leave(path, doubt.description)
+    } catch let doubt as GuestDoubt {
+      return leave(path, doubt.description)
     }
+    if !ranges.isEmpty { try files.add(path, file.id, kind, ranges) }
   }
 
   /// At most some are told: a folder of hard links would else bury everything.
@@ -130,17 +146,23 @@ struct FileClaims {
     }
   }
 
-  /// Makes sure that no byte is claimed twice, nor free.
+  /// Makes sure that no byte is claimed twice.
   ///
   /// - Throws: `GuestDoubt` when the file system contradicts itself.
-  func check(against free: ExtentSet) throws(GuestDoubt) {
-    var all = claims.flatMap(\.ranges)
+  func checkAmongThemselves() throws(GuestDoubt) {
+    var all = files.ranges
     all.sort { $0.lowerBound < $1.lowerBound }
     for (first, second) in zip(all, all.dropFirst()) where first.upperBound > second.lowerBound {
       throw GuestDoubt("two files claim the bytes at \(second.lowerBound)")
     }
-    for range in all where !free.intersection(range).isEmpty {
-      throw GuestDoubt("a file lies in what is called free, at byte \(range.lowerBound)")
+  }
+
+  /// Makes sure that what files have is not free.
+  ///
+  /// - Throws: `GuestDoubt` when the file system contradicts itself: then nothing is free for sure.
+  func check(against free: ExtentSet) throws(GuestDoubt) {
+    for range in files.ranges where !free.intersection(range).isEmpty {
+      throw GuestDoubt("a file lies in what it calls free, at byte \(range.lowerBound)")
     }
   }
 }

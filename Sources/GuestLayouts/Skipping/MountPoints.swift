@@ -48,12 +48,19 @@ struct MountLine: Equatable {
 struct MountPoints {
   /// For the index of a volume the names of the folder.
   private(set) var folders: [Int: [[UInt8]]] = [:]
-  /// Whether there is a root with an fstab: then what it does not name is not known by a path.
-  private(set) var haveRoot = false
+  /// Whether there is a root with an fstab, or files that cannot be looked at and may hold one: then what no fstab
+  /// names is not known by a path.
+  private(set) var mayHaveRoot = false
   /// For the index of a root the lines that name a partition as no disk tells it, such as /dev/sda4.
   private(set) var unknown: [(root: Int, line: MountLine)] = []
   /// For the index of a volume the swap files in it that an fstab names, as paths in the guest.
   private(set) var swapFiles: [[[UInt8]]] = []
+
+  /// The swap files that an fstab names in a volume, as paths below its root.
+  func swapFiles(in index: Int, _ rule: NameRule?) -> [[[UInt8]]] {
+    guard let folder = folder(of: index, rule) else { return [] }
+    return swapFiles.filter { $0.starts(with: folder) }.map { Array($0.dropFirst(folder.count)) }
+  }
 
   /// The most bytes of an fstab.
   static let byteLimit: UInt64 = 1 << 20
@@ -61,15 +68,16 @@ struct MountPoints {
   /// - Parameter volumes: With the trees of their files, where they have one.
   init(_ volumes: [GuestVolume], _ trees: [(any FileTree)?]) {
     for index in volumes.indices {
+      if trees[index] == nil, volumes[index].finding?.fileSystem != nil { mayHaveRoot = true }
       guard let tree = trees[index], let lines = MountPoints.fstab(tree) else { continue }
       folders[index] = folders[index] ?? []
-      haveRoot = true
+      mayHaveRoot = true
       for line in lines {
         let names = line.folder.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) }
         if line.type == "swap", line.device.hasPrefix("/"), !line.device.hasPrefix("/dev/") {
           swapFiles.append(line.device.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) })
         } else if line.folder.hasPrefix("/"), !names.isEmpty,
-          let target = volumes.firstIndex(where: { $0.isCalled(line.device) }), target != index
+          let target = MountPoints.only(of: volumes, calledAs: line.device), target != index
         {
           folders[target] = folders[target] ?? names
         } else if line.folder.hasPrefix("/"), !names.isEmpty, line.isKernelName {
@@ -84,7 +92,14 @@ struct MountPoints {
   /// Without any fstab a volume is its own root, and so is one of Windows, which has drives instead of folders.
   func folder(of index: Int, _ rule: NameRule?) -> [[UInt8]]? {
     if let folder = folders[index] { return folder }
-    return haveRoot && rule == .exact ? nil : []
+    return mayHaveRoot && rule == .exact ? nil : []
+  }
+
+  /// The volume that a device's name means; nil when there is none, or when copies have the same name:
+  /// then nobody knows which of them the machine takes.
+  private static func only(of volumes: [GuestVolume], calledAs device: String) -> Int? {
+    let called = volumes.indices.filter { volumes[$0].isCalled(device) }
+    return called.count == 1 ? called[0] : nil
   }
 
   /// What fstab of a root says; nil when there is none that can be read: then nothing is known.

@@ -5,7 +5,7 @@ public struct SkipPlan: Sendable {
   /// For each disk the ranges of each kind, in bytes of the disk.
   public private(set) var skipped: [[HoleKind: ExtentSet]]
   /// The files of which the content is left out.
-  public private(set) var files: [SkippedFile] = []
+  public private(set) var files = SkippedFiles()
   /// For each disk what the user should know: why something is read after all.
   public private(set) var warnings: [[String]]
 
@@ -28,6 +28,11 @@ public struct SkipPlan: Sendable {
     warnings = layout.disks.map { _ in [] }
     gathered = GatheredRanges(diskCount: layout.disks.count)
 
+    if !kinds.isEmpty, let suspension = Suspension(on: layout) {
+      skipped = gathered.sets()
+      warnings[suspension.volume.disk ?? 0].append(suspension.warning)
+      return
+    }
     let known = layout.volumes.indices.filter {
       layout.volumes[$0].placement.byteCount > 0 && layout.volumes[$0].finding != nil
     }
@@ -39,8 +44,8 @@ public struct SkipPlan: Sendable {
         gathered.add(extents, kind, of: volume)
       }
       plan(
-        volume, trees[index], points.folder(of: index, trees[index]?.nameRule), points,
-        number: known[index])
+        volume, trees[index], points.folder(of: index, trees[index]?.nameRule),
+        points.swapFiles(in: index, trees[index]?.nameRule), number: known[index])
     }
     if !exclusions.isEmpty {
       for (root, line) in points.unknown {
@@ -88,64 +93,67 @@ public struct SkipPlan: Sendable {
   /// Adds the free space of a file system, and the files in it that are left out.
   private mutating func plan(
     _ volume: GuestVolume, _ tree: (any FileTree)?, _ mountPoint: [[UInt8]]?,
-    _ points: MountPoints, number: Int
+    _ swapFiles: [[[UInt8]]], number: Int
   ) {
     guard let fileSystem = volume.finding?.fileSystem, kinds.contains(.free) || tree != nil
     else { return }
-    let free: ExtentSet
     do {
       // Where free space is in doubt, so is everything else.
-      free = try fileSystem.freeSpace().extents
+      let free = try fileSystem.freeSpace().extents
+      try take(volume, tree, free, mountPoint, swapFiles, number)
       if kinds.contains(.free) { gathered.add(free, .free, of: volume) }
     } catch {
-      return warn("\(name(of: volume)) is read whole: \(error)", volume)
+      warn("\(name(of: volume)) is read whole: \(error)", volume)
     }
+  }
+
+  /// Takes the files that are left out of a volume.
+  ///
+  /// - Throws: `GuestDoubt` when they contradict what is free.
+  private mutating func take(
+    _ volume: GuestVolume, _ tree: (any FileTree)?, _ free: ExtentSet, _ mountPoint: [[UInt8]]?,
+    _ swapFiles: [[[UInt8]]], _ number: Int
+  ) throws(GuestDoubt) {
     guard let tree else { return }
+    let claims: FileClaims
     do {
-      let claims = try claims(of: tree, mountPoint, points)
-      try claims.check(against: free)
-      for text in claims.warnings { warn(text, volume) }
-      for claim in claims.claims { take(claim, volume, mountPoint ?? [], number) }
+      claims = try self.claims(of: tree, mountPoint, swapFiles)
     } catch {
-      warn("no file is left out: \(error)", volume)
+      return warn("no file is left out: \(error)", volume)
+    }
+    try claims.check(against: free)
+    do throws(GuestDoubt) {
+      try claims.checkAmongThemselves()
+    } catch {
+      return warn("no file is left out: \(error)", volume)
+    }
+    for text in claims.warnings { warn(text, volume) }
+    for index in 0..<claims.files.count {
+      for range in claims.files.ranges(index) {
+        volume.placement.forEachPlace(of: range) {
+          gathered.add($1, claims.files.kind(index), disk: $0)
+        }
+      }
+    }
+    if claims.files.count > 0 {
+      files.add(claims.files, of: volume, number: number, in: mountPoint ?? [])
     }
   }
 
   private func claims(
-    of tree: any FileTree, _ mountPoint: [[UInt8]]?, _ points: MountPoints
+    of tree: any FileTree, _ mountPoint: [[UInt8]]?, _ swapFiles: [[[UInt8]]]
   ) throws -> FileClaims {
     var claims = FileClaims(tree)
     if kinds.contains(.swap) {
-      let own = mountPoint.map { folder in
-        points.swapFiles.filter { $0.starts(with: folder) }.map {
-          Array($0.dropFirst(folder.count))
-        }
-      }
-      try claims.takeSwapFiles(named: own ?? [])
+      try claims.takeSwapFiles(named: swapFiles)
     }
     guard !exclusions.isEmpty else { return claims }
-    let swap = Set(claims.claims.map(\.path))
+    let swap = Set((0..<claims.files.count).map { Array(claims.files.path($0)) })
     var walk = ExclusionWalk(tree)
     try walk.run(exclusions, mountPoint: mountPoint) { path, file in
       if !swap.contains(path) { try claims.take(file, path, .excluded) }
     }
     return claims
-  }
-
-  private mutating func take(
-    _ claim: FileClaims.Claim, _ volume: GuestVolume, _ mountPoint: [[UInt8]], _ number: Int
-  ) {
-    let folder = mountPoint.flatMap { [UInt8(ascii: "/")] + $0 }
-    var file = SkippedFile(
-      path: GuestText.path(folder + claim.path), volume: number, id: claim.id, kind: claim.kind,
-      places: [])
-    for range in claim.ranges {
-      volume.placement.forEachPlace(of: range) { disk, range in
-        file.places.append((disk, range))
-        gathered.add(range, claim.kind, disk: disk)
-      }
-    }
-    files.append(file)
   }
 }
 

@@ -105,7 +105,8 @@ struct ExclusionWalk {
   private func next(
     _ progress: Exclusions.Progress, _ entry: DirectoryEntry
   ) -> Exclusions.Progress {
-    progress.into(NameText(entry.name, tree.nameRule), tree.nameRule)
+    if progress.isExcluded { return progress }
+    return progress.into(NameText(entry.name, tree.nameRule), tree.nameRule)
   }
 
   private static func path(_ folder: [UInt8], _ entry: DirectoryEntry) -> [UInt8] {

@@ -72,6 +72,8 @@ struct XFSFileSystem: GuestFileSystem {
     var after = try XFSSuperblock(parsing: try source.bytes(bytes.count, at: 0) ?? bytes)
     after.freeBlockCount = superblock.freeBlockCount
     if after.unknownFeature == nil { after.logFeatures = superblock.logFeatures }
+    let used = XFSSuperblock.Version.inUse
+    after.version = after.version & ~used | superblock.version & used
     guard after == superblock else {
       throw GuestDoubt("its log has not been replayed, and changes the whole file system")
     }

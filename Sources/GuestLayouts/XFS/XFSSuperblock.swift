@@ -132,6 +132,8 @@ extension XFSSuperblock {
     static let directories: UInt16 = 0x2000
     static let ignoringCase: UInt16 = 0x4000
     static let more: UInt16 = 0x8000
+    /// Set once there is an attribute, a file with many links, a quota: nothing lies elsewhere then.
+    static let inUse: UInt16 = 0x70
   }
 
   enum More {

@@ -10,32 +10,64 @@ public final class FolderTarget: FileTarget {
     public var first: (path: [UInt8], reason: String)
   }
 
+  /// Why a file or folder is not written.
+  struct Problem: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// A folder that was entered.
+  private struct Level {
+    let folder: TargetFolder
+    /// The names that were written into it, without their case; nil where case counts.
+    var names: Set<String>?
+  }
+
   /// By what is lost: `owner`, `mode`.
   public private(set) var losses: [String: Loss] = [:]
   private let root: TargetFolder
-  /// Those that were entered, the innermost last.
-  private var open: [TargetFolder]
+  /// Those that were entered, the innermost last, and before them the root.
+  private var open: [Level] = []
   private let replaces: Bool
   private let isRoot = Host.isRoot
   private var firstMayExist = false
+  /// How many folders are entered where the first is.
+  private var firstDepth = 0
 
   /// - Parameters:
   ///   - root: The folder.
   ///   - replaces: Whether files that are there go for others of their names.
   public init(_ root: TargetFolder, replaces: Bool) {
     self.root = root
-    open = [root]
     self.replaces = replaces
   }
 
   /// Brings all that was written to stable storage.
   public func finish() throws { try root.file.syncFileSystem() }
 
-  private var folder: TargetFolder { open.last ?? root }
+  private var folder: TargetFolder { open.last?.folder ?? root }
+
+  /// Makes sure that no file replaces one that was restored before: where case does not count, two
+  /// of a guest's names may be one.
+  private func claim(_ name: [UInt8]) throws {
+    guard replaces else { return }
+    if open.isEmpty { try enter(root) }
+    guard open[open.count - 1].names != nil else { return }
+    let text = String(decoding: name, as: UTF8.self).lowercased()
+    guard open[open.count - 1].names?.insert(text).inserted == true else {
+      throw Problem(
+        description: "case does not count here, and another one has this name: left out")
+    }
+  }
+
+  private func enter(_ folder: TargetFolder) throws {
+    let isPlain = try !replaces || !folder.ignoresCase()
+    open.append(Level(folder: folder, names: isPlain ? nil : []))
+  }
 
   func begin(in folder: [[UInt8]], firstMayExist: Bool) throws {
     self.firstMayExist = firstMayExist
-    open = [root]
+    if open.isEmpty { try enter(root) }
+    open = Array(open.prefix(1))
     var top = root
     try losing {
       for name in folder {
@@ -49,33 +81,35 @@ public final class FolderTarget: FileTarget {
         }
       }
     }
-    open = [top]
+    if !folder.isEmpty { try enter(top) }
+    firstDepth = open.count
   }
 
   func enterFolder(_ folder: RestoredFile) throws {
     guard !folder.name.isEmpty else { return }
     try losing {
+      try claim(folder.name)
       do throws(SystemError) {
         try self.folder.makeFolder(folder.name)
       } catch {
-        guard error.exists, replaces || firstMayExist && open.count == 1 else { throw error }
+        guard error.exists, replaces || firstMayExist && open.count == firstDepth else { throw error }
       }
-      do throws(SystemError) {
-        open.append(try self.folder.folder(folder.name))
-      } catch {
-        guard error.isNoDirectory else { throw error }
+      do {
+        try enter(try self.folder.folder(folder.name))
+      } catch let error as SystemError where error.isNoDirectory {
         throw FileContent.Problem(description: "what has its name in the target is no folder")
       }
     }
   }
 
   func leaveFolder(_ folder: RestoredFile) throws {
-    guard !folder.name.isEmpty, let own = open.popLast() else { return }
+    guard !folder.name.isEmpty, let own = open.popLast()?.folder else { return }
     setAttributes(of: own.file, folder, usual: 0o777)
   }
 
   func addFile(_ file: RestoredFile, _ content: FileContent) throws {
     try losing {
+      try claim(file.name)
       let entry = try folder.beginFile()
       guard let target = entry.file else { return }
       try content.forEachPiece { offset, bytes in try target.write(bytes, at: offset) }
@@ -87,6 +121,7 @@ public final class FolderTarget: FileTarget {
 
   func addLink(_ link: RestoredFile, to target: [UInt8]) throws {
     try losing {
+      try claim(link.name)
       let folder = folder
       let entry = try folder.beginLink(to: target)
       let attributes = attributes(of: link)
@@ -111,7 +146,10 @@ public final class FolderTarget: FileTarget {
     } catch {
       return false
     }
-    try losing { try entry.commit(as: file.name, replacing: replaces) }
+    try losing {
+      try claim(file.name)
+      try entry.commit(as: file.name, replacing: replaces)
+    }
     return true
   }
 

@@ -1,0 +1,76 @@
+import Blocks
+import Testing
+
+@testable import GuestLayouts
+
+/// Volume groups whose metadata have the right checksums and cannot be true.
+struct VolumeGroupTests {
+  static let text = """
+    vg0 { id = "V" seqno = 3 extent_size = 2048
+    physical_volumes { pv0 { id = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" pe_start = 2048 pe_count = 3 } }
+    logical_volumes {
+    one { status = ["VISIBLE"] segment_count = 1
+     segment1 { start_extent = 0 extent_count = 1 type = "striped" stripe_count = 1 stripes = ["pv0", 1] } } } }
+    """
+
+  /// A disk of 4 MiB that is a physical volume.
+  static func disk(_ text: String) -> TestDisk {
+    var disk = TestDisk(4 << 20)
+    disk.put("LABELONE", at: 512)
+    disk.set(512 + 8, 1, 8)
+    disk.set(512 + 20, 32, 4)
+    disk.put("LVM2 001", at: 512 + 24)
+    disk.put([UInt8](repeating: UInt8(ascii: "A"), count: 32), at: 512 + 32)
+    disk.set(512 + 64, 4 << 20, 8)
+    disk.set(512 + 72, 1 << 20, 8)
+    let area = 4096
+    let areaByteCount: UInt64 = 64 << 10
+    disk.set(512 + 104, UInt64(area), 8)
+    disk.set(512 + 112, areaByteCount, 8)
+    disk.set(512 + 16, UInt64(PhysicalVolume.checksum(disk.bytes[532..<1024])), 4)
+    disk.put(" LVM2 x[5A%r0N*>", at: area + 4)
+    disk.set(area + 20, 1, 4)
+    disk.set(area + 24, UInt64(area), 8)
+    disk.set(area + 32, areaByteCount, 8)
+    disk.set(area + 40, 512, 8)
+    disk.set(area + 48, UInt64(text.utf8.count), 8)
+    disk.set(area + 56, UInt64(PhysicalVolume.checksum(text.utf8)), 4)
+    disk.set(area, UInt64(PhysicalVolume.checksum(disk.bytes[area + 4..<area + 512])), 4)
+    disk.put(text, at: area + 512)
+    return disk
+  }
+
+  private func free(_ replacements: [(String, String)]) -> [Range<UInt64>] {
+    var text = VolumeGroupTests.text
+    for (old, new) in replacements {
+      text = text.split(separator: old, maxSplits: 1).joined(separator: new)
+    }
+    #expect(replacements.isEmpty || text != VolumeGroupTests.text)
+    return VolumeGroupTests.disk(text).layout.skipped(.free)
+  }
+
+  @Test func `what no volume has is free`() {
+    #expect(free([]) == [1 << 20..<2 << 20, 3 << 20..<4 << 20])
+  }
+
+  @Test func `extents do not lie where the metadata are`() {
+    #expect(free([("pe_start = 2048", "pe_start = 0")]).isEmpty)
+    #expect(free([("pe_start = 2048", "pe_start = 100")]).isEmpty)
+  }
+
+  @Test func `no physical volume is there under two names`() {
+    let twice = """
+      pv1 { id = "AAAAAAAA-AAAAAAAA-AAAAAAAA-AAAAAAAA" pe_start = 2048 pe_count = 3 } pv0 {
+      """
+    #expect(free([("pv0 {", twice)]).isEmpty)
+  }
+
+  @Test func `sizes that cannot be counted in bytes are refused`() {
+    let absurd = [
+      ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "B"), ("extent_size = 2048", "extent_size = 33554432"),
+      ("pe_count = 3", "pe_count = 1099511627776"),
+      ("extent_count = 1", "extent_count = 1099511627775"),
+    ]
+    #expect(free(absurd).isEmpty)
+  }
+}
