@@ -87,7 +87,8 @@ struct Listing {
   /// What reading would find, told from the layout and the allocation alone.
   private func allocation(of volume: SourceVolume) throws -> ByteCounts {
     let header = volume.header
-    pictures?.begin(header.name, size: header.size, volume.guest?.layout)
+    pictures?.begin(
+      header.name, size: header.size, volume.guest?.layout, feed.machine?.layout.volumes ?? [])
     var counts = ByteCounts()
     try volume.forEachAllocation { range, kind in
       counts.add(range.upperBound - range.lowerBound, kind)

@@ -39,6 +39,23 @@ import Testing
     }
   }
 
+  @Test func `copies of other sizes or in another number are told, and nothing more is looked at`()
+    throws
+  {
+    let scratch = try Scratch()
+    let disk = MemorySource([UInt8](repeating: 0, count: 2 << 20))
+    let short = MemorySource([UInt8](repeating: 0, count: 1 << 20))
+    let all = ExtentSet([0..<disk.size])
+    for copies in [[short], [disk, short]] as [[any BlockSource]] {
+      let audit = Audit(
+        MachineLayout(of: [disk]), originals: [disk], copies: copies, holes: [[.free: all]],
+        files: [], names: ["disk"], folder: scratch.path)
+      var checks: [AuditCheck] = []
+      try audit.run { checks.append($0) }
+      #expect(checks.count == 1 && checks[0].name == "size" && checks[0].hasFailed, "\(checks)")
+    }
+  }
+
   /// What an audit says, and whether the map calls free what is not.
   private func audit(
     _ disk: any BlockSource, _ fault: Fault, _ folder: String

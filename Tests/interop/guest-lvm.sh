@@ -99,6 +99,9 @@ lvm_write vg-0/wide wide.ext
 sync -f a.raw
 works vread --list a.raw b.raw
 shows 'wide 16.0 MiB' ' ext4'
+works vread --list --picture lvm.svg a.raw b.raw
+is "$(grep -c '<title>vg-0/wide: ext4</title>' lvm.svg)" 2
+is "$(grep -c '<title>vg-0/root</title>' lvm.svg)" 1
 works vread --audit a.raw b.raw
 shows 'logical volume vg-0/wide: e2fsck: passed' 'logical volume vg-0/wide: files: passed'
 vread --skip zero,free,swap a.raw b.raw >stream
