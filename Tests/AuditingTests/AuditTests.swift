@@ -39,24 +39,8 @@ import Testing
     }
   }
 
-  @Test func `copies of other sizes or in another number are told, and nothing more is looked at`()
-    throws
-  {
-    let scratch = try Scratch()
-    let disk = MemorySource([UInt8](repeating: 0, count: 2 << 20))
-    let short = MemorySource([UInt8](repeating: 0, count: 1 << 20))
-    let all = ExtentSet([0..<disk.size])
-    for copies in [[short], [disk, short]] as [[any BlockSource]] {
-      let audit = Audit(
-        MachineLayout(of: [disk]), originals: [disk], copies: copies, holes: [[.free: all]],
-        files: [], names: ["disk"], folder: scratch.path)
-      var checks: [AuditCheck] = []
-      try audit.run { checks.append($0) }
-      #expect(checks.count == 1 && checks[0].name == "size" && checks[0].hasFailed, "\(checks)")
-    }
-  }
-
-  /// What an audit says, and whether the map calls free what is not.
+  /// What an audit says, and whether the map calls free what is not and holds something: zeros of
+  /// an unused inode table may be left out without a loss.
   private func audit(
     _ disk: any BlockSource, _ fault: Fault, _ folder: String
   ) throws -> (checks: [AuditCheck], isWrong: Bool) {
@@ -73,7 +57,12 @@ import Testing
       files: [], names: ["disk"], folder: folder)
     var checks: [AuditCheck] = []
     try audit.run { checks.append($0) }
-    return (checks, free.ranges.contains { !right.gaps(in: $0).isEmpty })
+    let lost = free.ranges.flatMap { right.gaps(in: $0) }
+    let isWrong = try lost.contains { range in
+      try disk.bytes(Int(range.upperBound - range.lowerBound), at: range.lowerBound)?
+        .contains { $0 != 0 } ?? false
+    }
+    return (checks, isWrong)
   }
 
   // MARK: What an audit must not pass

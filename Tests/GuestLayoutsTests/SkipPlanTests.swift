@@ -93,6 +93,8 @@ struct SkipPlanTests {
     let systems = [FakeFileSystem(size), FakeFileSystem(size)]
     systems[0].fileDoubt = "it was not unmounted"
     systems[0].add("/var/a", [8192..<16384])
+    // Without it, what the first one is would decide where the second one is.
+    systems[1].add("/etc/fstab", content: [10])
     systems[1].add("/tmp/b/c", [8192..<16384], links: 2)
     systems[1].addFolder("/srv")
     systems[1].addLink("/link", to: "/srv")

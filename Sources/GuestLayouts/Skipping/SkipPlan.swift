@@ -50,7 +50,7 @@ public struct SkipPlan: Sendable {
       let mountPoint = points.folder(of: index, trees[index]?.nameRule)
       let swapFiles = points.swapFiles(in: index, trees[index]?.nameRule)
       if !plan(volume, trees[index], mountPoint, swapFiles, number: known[index]) {
-        searchInVain(volume) { points.folder(of: index, $0) }
+        searchInVain(volume) { _ in points.folders[index] ?? [] }
       }
     }
     if !exclusions.isEmpty {
