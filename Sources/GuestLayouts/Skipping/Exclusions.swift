@@ -90,6 +90,8 @@ public struct Exclusions: Sendable {
     private(set) var entered: [Int] = []
     /// Whether something further down may match.
     var isOpen: Bool { isExcluded || !states.isEmpty }
+    /// Whether nothing further down can change what is known.
+    var isSettled: Bool { isExcluded && states.isEmpty }
 
     /// - Parameter isAnchored: Whether the path starts at the guest's root; else only patterns for any depth count.
     init(_ exclusions: Exclusions, isAnchored: Bool = true) {

@@ -112,7 +112,7 @@ struct ExclusionWalk {
   private func next(
     _ progress: Exclusions.Progress, _ entry: DirectoryEntry
   ) -> Exclusions.Progress {
-    if progress.isExcluded { return progress }
+    if progress.isSettled { return progress }
     return progress.into(NameText(entry.name, tree.nameRule), tree.nameRule)
   }
 
