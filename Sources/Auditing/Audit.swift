@@ -18,6 +18,9 @@ public struct Audit {
   private let names: [String]
   private let scratch: Scratch
 
+  /// The most ranges of a disk that are told to differ.
+  private static let rangeLimit = 20
+
   /// - Parameters:
   ///   - layout: What the original disks hold, or the copies where those are all there is.
   ///   - originals: The disks; nil when they are not at hand.
@@ -41,11 +44,19 @@ public struct Audit {
 
   /// Runs it.
   ///
+  /// Where copies are of other sizes than their originals, nothing else is looked at: what lies
+  /// where is told by the originals.
+  ///
   /// - Parameter tell: Takes each check as soon as it is done.
-  /// - Throws: What reading a disk or writing to the folder throws.
+  /// - Throws: `AuditTrouble`, and what reading a copy throws.
   public func run(_ tell: (AuditCheck) throws -> Void) throws {
+    let sizes = differingSizes()
+    guard sizes.isEmpty else { return try sizes.forEach(tell) }
+    var differing: Set<Int> = []
     for (index, original) in (originals ?? []).enumerated() {
-      try tell(try outside(index, original))
+      let result = try outside(index, original)
+      if result.hasFailed { differing.insert(index) }
+      try tell(result)
     }
     for check in AccountedHoles(layout, names).checks(of: leftOut.holes) { try tell(check) }
     for volume in layout.volumes where volume.placement.byteCount > 0 {
@@ -55,9 +66,7 @@ public struct Audit {
         continue
       }
       guard let finding = volume.finding, finding.fileSystem != nil else {
-        if volume.finding?.isPhysicalVolume != true {
-          try tell(AuditCheck(place, "skipped", .passed("no file system is in it")))
-        }
+        if let check = withoutFiles(volume, place) { try tell(check) }
         continue
       }
       var isProven = false
@@ -66,11 +75,46 @@ public struct Audit {
         try tell(check)
       }
       try note(try lookAtFiles(of: volume, finding, place))
+      // A checker would go on about bytes that are known to differ already.
+      guard differing.isDisjoint(with: volume.placement.disks) else { continue }
       try check(volume, finding, place, note)
       if !isProven {
         try tell(AuditCheck(place, "proof", .failed(["nothing could look at what is left out"])))
       }
     }
+  }
+
+  /// Disks that cannot be compared with their copies.
+  private func differingSizes() -> [AuditCheck] {
+    guard let originals else { return [] }
+    guard originals.count == copies.count else {
+      let text = "\(originals.count) disks, but \(copies.count) copies"
+      return [AuditCheck("disks", "size", .failed([text]))]
+    }
+    return originals.indices.filter { originals[$0].size != copies[$0].size }.map { index in
+      let text = "\(originals[index].size) bytes, but its copy has \(copies[index].size)"
+      return AuditCheck(names[index], "size", .failed([text]))
+    }
+  }
+
+  /// The check of a volume that no file system is in; nil where what is in it is looked at elsewhere.
+  private func withoutFiles(_ volume: GuestVolume, _ place: String) -> AuditCheck? {
+    guard let finding = volume.finding else {
+      return AuditCheck(place, "skipped", .passed("\(leftOut(of: volume)) left out"))
+    }
+    guard !finding.isPhysicalVolume else { return nil }
+    return AuditCheck(
+      place, "skipped", .passed("\(finding.kind), \(leftOut(of: volume)) left out, header kept"))
+  }
+
+  private func leftOut(of volume: GuestVolume) -> String {
+    var byteCount: UInt64 = 0
+    volume.placement.forEachPlace(of: 0..<volume.placement.byteCount) { disk, range in
+      for part in skipped[disk].intersection(range) {
+        byteCount += part.upperBound - part.lowerBound
+      }
+    }
+    return ByteSize.text(byteCount)
   }
 
   private func place(of volume: GuestVolume) -> String {
@@ -96,9 +140,20 @@ public struct Audit {
     let left = original.size - skipped[disk].byteCount
     var comparison = DiskComparison(
       HoledSource(original, holes: skipped[disk]), copies[disk])
-    try comparison.forEachDifference { range in
-      problems.append("bytes \(range.lowerBound) to \(range.upperBound) differ")
-      return problems.count < 20
+    do {
+      try comparison.forEachDifference { range in
+        guard problems.count < Audit.rangeLimit else {
+          problems.append("and more")
+          return false
+        }
+        problems.append("bytes \(range.lowerBound) to \(range.upperBound) differ")
+        return true
+      }
+    } catch let trouble as ComparisonError {
+      throw AuditTrouble(trouble, original: names[disk])
+    }
+    if !problems.isEmpty, copies.count > 1 {
+      problems.append("are the disks given in their order, \(names.joined(separator: ", "))?")
     }
     let text = ByteSize.text(skipped[disk].byteCount)
     return AuditCheck(

@@ -63,6 +63,9 @@ struct HoleWalk {
   private mutating func look(at file: GuestFile, _ path: String) throws {
     do {
       let ranges = try tree.ranges(of: file)
+      guard ranges.allSatisfy({ $0.upperBound <= placement.byteCount }) else {
+        return fail(path, "it lies behind the end of its file system")
+      }
       switch leftOut.verdict(on: ranges, of: placement, path: GuestText.path(Array(path.utf8))) {
       case .kept: if file.kind == .regular { counts.bytes += file.size }
       case .leftOut: counts.skipped += 1

@@ -189,6 +189,8 @@ struct TreeComparison {
       counts.bytes += file.size
     } catch is GuestDoubt {
       try compareExtents(of: file, path)
+    } catch let trouble as ComparisonError {
+      throw trouble.error
     }
   }
 
@@ -196,6 +198,12 @@ struct TreeComparison {
   private mutating func compareExtents(of file: GuestFile, _ path: String) throws {
     do {
       for extent in try original.extents(of: file) {
+        guard extent.range.upperBound <= originalDisk.size else {
+          return note(
+            path,
+            FormatError(
+              "extent", at: extent.range.lowerBound, .impossible("it lies behind the end")))
+        }
         var position = extent.range.lowerBound
         while position < extent.range.upperBound {
           let count = Int(min(1 << 20, extent.range.upperBound - position))

@@ -37,6 +37,15 @@ public struct Placement: Equatable, Sendable {
   /// The disks that it lies on, in order.
   public var disks: [Int] { Set(pieces.flatMap { $0.stripes.map(\.disk) }).sorted() }
 
+  /// The ranges of a disk that it has anything on, in the area's order; where pieces are striped,
+  /// each stripe as a whole.
+  public func ranges(onDisk disk: Int) -> [Range<UInt64>] {
+    pieces.flatMap { piece in
+      let count = (piece.range.upperBound - piece.range.lowerBound) / UInt64(piece.stripes.count)
+      return piece.stripes.filter { $0.disk == disk }.map { $0.offset..<$0.offset + count }
+    }
+  }
+
   /// How many bytes the area has.
   public var byteCount: UInt64 { pieces.last?.range.upperBound ?? 0 }
 

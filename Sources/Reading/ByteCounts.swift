@@ -1,4 +1,5 @@
 public import Blocks
+internal import Bytes
 
 /// How many bytes of a volume are data, and how many are each kind of hole.
 public struct ByteCounts: Equatable, Sendable {
@@ -25,5 +26,13 @@ public struct ByteCounts: Equatable, Sendable {
 
   public mutating func add(_ span: HoleSpan) {
     add(span.range.upperBound - span.range.lowerBound, span.kind)
+  }
+
+  /// `3.20 GiB data, 50.0 GiB zero`.
+  public var text: String {
+    let kinds = HoleKind.allCases.compactMap { kind in
+      holes[kind].map { "\(ByteSize.text($0)) \(kind.name)" }
+    }
+    return (["\(ByteSize.text(data)) data"] + kinds).joined(separator: ", ")
   }
 }

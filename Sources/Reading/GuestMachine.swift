@@ -1,4 +1,4 @@
-internal import Blocks
+public import Blocks
 public import GuestLayouts
 
 /// The disks of one machine as their guest sees them, and what is left out of them for it.
@@ -8,6 +8,8 @@ public struct GuestMachine: Sendable {
   public let files: SkippedFiles
   /// One for each disk.
   public let disks: [GuestDisk]
+  /// Which patterns of the exclusions have matched something.
+  let matches: PatternMatches
 
   /// Looks at the disks of a machine; nil when nobody wants to know.
   ///
@@ -23,10 +25,17 @@ public struct GuestMachine: Sendable {
     let plan = SkipPlan(layout, kinds: Set(kinds), exclusions: options.exclusions)
     self.layout = layout
     files = plan.files
+    matches = plan.matches
     disks = layout.disks.enumerated().map { index, disk in
-      GuestDisk(
-        layout: disk, kinds: kinds, skipped: plan.skipped[index],
-        files: SkippedFileList(plan.files, disk: index),
+      var skipped = TypedExtents()
+      for kind in kinds {
+        if let extents = plan.skipped[index][kind] {
+          skipped.add(extents, kind, size: sources[index].size)
+        }
+      }
+      return GuestDisk(
+        layout: disk, kinds: kinds, skipped: skipped,
+        files: SkippedFileList(plan.files, disk: index, skipped),
         warnings: disk.warnings + plan.warnings[index])
     }
   }
@@ -37,32 +46,48 @@ public struct GuestDisk: Sendable {
   public let layout: DiskLayout
   /// The kinds that were looked for.
   let kinds: [HoleKind]
-  /// What is left out, by kind, in bytes of the disk.
-  let skipped: [HoleKind: ExtentSet]
-  /// The files of which the content is left out.
+  /// What is left out, in whole grains of the disk.
+  let skipped: TypedExtents
+  /// The files of which some content is left out.
   public let files: SkippedFileList
   /// Damage, and why something is read after all.
   public let warnings: [String]
 }
 
-/// The files of which the content is left out of one disk: a small file that travels with it.
+/// The files of which some content is left out of one disk: a small file that travels with it.
 ///
 /// Each line is `KIND START LENGTH PATH`: a range of the disk in bytes, and the file that it belongs
 /// to. docs/stream-format.md describes it.
 public struct SkippedFileList: Sendable {
+  /// A file that loses something.
+  public struct Entry: Sendable {
+    /// Its path in the guest.
+    public let path: String
+    /// `swap` or `excluded`.
+    public let kind: HoleKind
+    /// How much of it is left out: blocks that are no whole grain stay.
+    public let byteCount: UInt64
+  }
+
   /// How many files there are, those included that are not in the text.
   public private(set) var count = 0
+  /// Those that lose most, the largest loss first.
+  public private(set) var largest: [Entry] = []
+  /// The most of them.
+  public static let entryLimit = 1000
   private var parts: [[UInt8]] = []
 
   /// The most parts; what is beyond is counted only.
   private static let partLimit = 4
 
-  init(_ files: SkippedFiles, disk: Int) {
+  init(_ files: SkippedFiles, disk: Int, _ skipped: TypedExtents) {
     var unnamed = 0
     for file in files {
       let places = file.places.filter { $0.disk == disk }
-      guard !places.isEmpty else { continue }
+      let byteCount = places.reduce(0) { $0 + skipped.byteCount(file.kind, in: $1.range) }
+      guard byteCount > 0 else { continue }
       count += 1
+      add(Entry(path: file.path, kind: file.kind, byteCount: byteCount))
       let text = places.map { place in
         let range = place.range
         return "\(file.kind.name) \(range.lowerBound) "
@@ -71,6 +96,18 @@ public struct SkippedFileList: Sendable {
       if !append(Array(text.utf8)) { unnamed += 1 }
     }
     if unnamed > 0 { parts.append(Array("# \(unnamed) more files\n".utf8)) }
+    cut()
+  }
+
+  private mutating func add(_ entry: Entry) {
+    largest.append(entry)
+    if largest.count >= 2 * SkippedFileList.entryLimit { cut() }
+  }
+
+  /// Keeps those that lose most.
+  private mutating func cut() {
+    largest.sort { ($1.byteCount, $0.path) < ($0.byteCount, $1.path) }
+    largest.removeLast(max(0, largest.count - SkippedFileList.entryLimit))
   }
 
   private mutating func append(_ text: [UInt8]) -> Bool {

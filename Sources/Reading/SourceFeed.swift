@@ -36,6 +36,8 @@ public final class SourceFeed: VolumeFeed {
   /// Files of appliances, besides those that volumes know of.
   private let watched: [InputFile]
   private var hasBegun = false
+  /// Which patterns have matched on what came so far.
+  private var matches = PatternMatches()
 
   /// The most sources of one stream.
   public static let sourceLimit = 64
@@ -87,7 +89,12 @@ public final class SourceFeed: VolumeFeed {
     watched = opened.watched
     pending = opened.attachments.map { .attachment($0) } + opened.warnings.map { .warning($0) }
     tellGuests(volumes)
+    if let machine { matches.add(machine.matches) }
+    if streams.isEmpty { pending += patternWarnings().map { .warning($0) } }
   }
+
+  /// What is to be told of patterns that match nothing.
+  private func patternWarnings() -> [String] { options.exclusions.warnings(matches) }
 
   init(volumes: [SourceVolume], _ options: ReadOptions) {
     self.volumes = volumes
@@ -218,6 +225,7 @@ public final class SourceFeed: VolumeFeed {
     case .warning(let text): pending.append(.warning(text))
     case .disk(let opened, let name):
       let machine = GuestMachine(of: [opened.disk], options, wantsLayout: false)
+      if let machine { matches.add(machine.matches) }
       let volume = SourceVolume(
         opened, number: UInt32(headerCount), name: name, options, machine?.disks[0])
       headerCount += 1
@@ -226,6 +234,7 @@ public final class SourceFeed: VolumeFeed {
       lateMissing.append((name, volume.missing))
       reading = volume
     case .streamed(let disk):
+      matches.isComplete = false
       let volume = StreamedVolume(disk, number: UInt32(headerCount), options)
       headerCount += 1
       pending.append(.volume(volume.header))
@@ -235,7 +244,8 @@ public final class SourceFeed: VolumeFeed {
   }
 
   public func lateWarnings() throws -> [String] {
-    var warnings: [String] = []
+    // What arrives in order is known only now.
+    var warnings = streams.isEmpty ? [] : patternWarnings()
     var told: Set<String> = []
     for volume in volumes {
       for path in try naming(source: volume.path, { try volume.changedFiles() }) {

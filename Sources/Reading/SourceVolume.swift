@@ -48,13 +48,7 @@ public final class SourceVolume: Sendable {
     warning = opened.warning
     self.options = options
     self.guest = guest
-    var skipped = TypedExtents()
-    for kind in guest?.kinds ?? [] {
-      if let extents = guest?.skipped[kind] {
-        skipped.add(extents, kind, size: opened.disk.size)
-      }
-    }
-    self.skipped = skipped
+    skipped = guest?.skipped ?? TypedExtents()
     var header = VolumeHeader(number: number, size: opened.disk.size)
     header.name = name
     header.sectorSize = opened.disk.sectorSize

@@ -38,6 +38,18 @@ struct TypedExtents: Sendable {
     extents = merged
   }
 
+  /// How many bytes of a range are of a kind.
+  func byteCount(_ kind: HoleKind, in range: Range<UInt64>) -> UInt64 {
+    var sum: UInt64 = 0
+    for extent in extents[index(endingAfter: range.lowerBound)...] {
+      guard extent.range.lowerBound < range.upperBound else { break }
+      guard extent.kind == kind else { continue }
+      let part = extent.range.clamped(to: range)
+      sum += part.upperBound - part.lowerBound
+    }
+    return sum
+  }
+
   /// The index of the first extent that ends behind `offset`.
   func index(endingAfter offset: UInt64) -> Int {
     var low = 0

@@ -1,9 +1,11 @@
 public import Auditing
+internal import Platform
 
 /// Tells the checks of an audit as text, as JSON or as JUnit.
 public struct AuditReport {
   private let json: Bool
   private let isQuiet: Bool
+  private let junit: JUnitFile?
   private var checks: [AuditCheck] = []
 
   private struct Line: Encodable {
@@ -18,9 +20,18 @@ public struct AuditReport {
   /// - Parameters:
   ///   - json: Whether each check is told as a JSON object.
   ///   - isQuiet: Whether only failures are told.
-  public init(json: Bool, isQuiet: Bool) {
+  ///   - junit: The JUnit report that is to be written, too.
+  ///   - folder: Where file systems are to be restored for their checkers.
+  /// - Throws: When neither can be made there: an audit takes long.
+  public init(json: Bool, isQuiet: Bool, junit: String?, folder: String) throws(Failure) {
     self.json = json
     self.isQuiet = isQuiet
+    do {
+      _ = try AtomicFile("\(folder)/vpipe-audit.img", replacing: true, permissions: 0o600)
+    } catch {
+      throw Failure(.failed, "\(folder): \(error)", hint: "--spool names another folder")
+    }
+    self.junit = try junit.map { path throws(Failure) in try JUnitFile(path) }
   }
 
   /// Tells one check on standard output.
@@ -49,7 +60,7 @@ public struct AuditReport {
   /// Writes the JUnit report, if there is to be one, and says how it went.
   ///
   /// - Throws: With status 1 when a check failed.
-  public func finish(junit: String?) throws(Failure) {
+  public func finish() throws(Failure) {
     if let junit {
       let cases = checks.map { check in
         switch check.outcome {
@@ -60,7 +71,7 @@ public struct AuditReport {
           JUnit.Case("\(check.place): \(check.name)", skipped: reason)
         }
       }
-      try JUnit.write(cases, to: junit, suite: "\(Console.toolName) audit")
+      try junit.write(cases, suite: "\(Console.toolName) audit")
     }
     let failed = checks.count(where: \.hasFailed)
     guard failed == 0 else {

@@ -82,7 +82,18 @@ struct CommandLineCheck {
     if message.hasPrefix("missing expected argument"), let option = unknownOption {
       message = "unknown option '\(option)'"
     }
+    if message.contains("unexpected argument"), let word = misspeltCommand {
+      return unknownCommand(word)
+    }
     return Failure(.usage, message, hint: "\(help) shows the options")
+  }
+
+  /// The first word, where it went to the command that needs no name but is close to another's.
+  private var misspeltCommand: String? {
+    guard tool.configuration.defaultSubcommand != nil, let first = arguments.first,
+      !first.hasPrefix("-"), !names.contains(first), nearest(to: first, of: names) != nil
+    else { return nil }
+    return first
   }
 
   /// The first word that looks like an option and is none.
@@ -101,7 +112,8 @@ struct CommandLineCheck {
   /// The one of `words` that `word` may have been meant to be.
   private func nearest(to word: String, of words: [String]) -> String? {
     let nearest = words.map { ($0, distance($0, word)) }.min { $0.1 < $1.1 }
-    guard let nearest, nearest.1 <= 2, nearest.1 < nearest.0.count - 1 else { return nil }
+    // The shortest names may be off by one letter all the same.
+    guard let nearest, nearest.1 <= min(2, max(1, nearest.0.count - 2)) else { return nil }
     return nearest.0
   }
 

@@ -27,6 +27,7 @@ public final class DiskCopy {
   /// The segment that the replaced end begins in, written with it.
   private var held: (segment: Segment, pieces: [SegmentWriter.Piece])?
   private var badByteCount: UInt64 = 0
+  private var counts = ByteCounts()
 
   /// - Parameters:
   ///   - feed: Where the disk comes from.
@@ -54,6 +55,10 @@ public final class DiskCopy {
   /// - Throws: After the image is complete, when some of the source could not be read.
   public func run() throws {
     try copy()
+    if options.verbose, let header {
+      let name = header.name.isEmpty ? source : header.name
+      Console.say("\(name): \(counts.text)")
+    }
     try tellMissing()
   }
 
@@ -97,11 +102,13 @@ public final class DiskCopy {
     case .segment(let segment):
       guard let header, segment.volume == header.number else { return feed.recycle(segment) }
       let count = UInt64(segment.count)
+      counts.add(segment)
       try write(segment)
       progress.advance(count)
     case .span(let span):
       guard let header, span.volume == header.number else { return }
       let count = span.range.upperBound - span.range.lowerBound
+      counts.add(span)
       try judge(span.kind, span.range.lowerBound, count)
       progress.advance(count)
     case .warning(let text): if !options.quiet { Console.warn(text) }

@@ -16,12 +16,15 @@ public struct DiskPicture {
 
   private static let columns = 128
   private static let rows = 40
+  private static let partLimit = 4096
   /// Data, and then every kind of hole.
   private static let kinds: [HoleKind?] = [nil] + HoleKind.allCases
 
   private let name: String
   private let size: UInt64
   private let parts: [Part]
+  /// In a strip of their own, below what they are in.
+  private let logicalVolumes: [Part]
   /// Bytes of a square.
   private let step: UInt64
   /// For each square the bytes of each kind.
@@ -32,12 +35,15 @@ public struct DiskPicture {
   ///   - name: The title.
   ///   - size: Bytes of the disk.
   ///   - parts: Its partitions, in any order.
-  public init(_ name: String, size: UInt64, parts: [Part]) {
+  ///   - logicalVolumes: Where logical volumes have their parts; the first few thousand are drawn.
+  public init(_ name: String, size: UInt64, parts: [Part], logicalVolumes: [Part] = []) {
     self.name = name
     self.size = size
     self.parts = parts.filter { $0.range.upperBound <= size }.sorted {
       $0.range.lowerBound < $1.range.lowerBound
     }
+    self.logicalVolumes = Array(
+      logicalVolumes.filter { $0.range.upperBound <= size }.prefix(DiskPicture.partLimit))
     let count = UInt64(DiskPicture.columns * DiskPicture.rows)
     step = max((size + count - 1) / count, 512)
     squares = Array(
@@ -77,7 +83,8 @@ public struct DiskPicture {
   /// Bytes of the picture's lines above the squares.
   private static let bandTop = 48
   private static let bandHeight = 26
-  private static let gridTop = 86
+  private static let stripHeight = 18
+  private var gridTop: Int { 86 + (logicalVolumes.isEmpty ? 0 : DiskPicture.stripHeight) }
 
   /// Red, green and blue of a kind.
   private static func color(_ kind: HoleKind?) -> (Double, Double, Double) {
@@ -130,22 +137,26 @@ public struct DiskPicture {
 
   private var legendTop: Int {
     let rows = (squares.count + DiskPicture.columns - 1) / DiskPicture.columns
-    return DiskPicture.gridTop + rows * DiskPicture.pitch + 28
+    return gridTop + rows * DiskPicture.pitch + 28
   }
 
-  private var height: Int { legendTop + 32 }
+  private var height: Int { legendTop + (legend.last?.row ?? 0) * DiskPicture.legendStep + 32 }
 
   private func lines() -> [String] {
     let title =
       "<text x=\"\(DiskPicture.margin)\" y=\"30\" font-size=\"18\">\(escaped(name))"
       + "<tspan dx=\"12\" font-size=\"12\" fill=\"#555\">\(ByteSize.text(size)); a square is "
       + "\(ByteSize.text(step))</tspan></text>"
-    return [title] + band() + grid() + legend(at: legendTop)
+    return [title]
+      + band(parts, at: DiskPicture.bandTop, height: DiskPicture.bandHeight, fill: "#dfe8f1")
+      + (logicalVolumes.isEmpty
+        ? []
+        : band(
+          logicalVolumes, at: DiskPicture.bandTop + DiskPicture.bandHeight,
+          height: DiskPicture.stripHeight, fill: "#ece3f4")) + grid() + drawnLegend()
   }
 
-  private func band() -> [String] {
-    let top = DiskPicture.bandTop
-    let height = DiskPicture.bandHeight
+  private func band(_ parts: [Part], at top: Int, height: Int, fill: String) -> [String] {
     var lines = [
       "<rect x=\"\(DiskPicture.margin)\" y=\"\(top)\" width=\"\(DiskPicture.width)\" "
         + "height=\"\(height)\" fill=\"#f4f4f4\" stroke=\"#888\"/>"
@@ -156,14 +167,15 @@ public struct DiskPicture {
       let partWidth = max(Double(part.range.upperBound - part.range.lowerBound) * scale, 1)
       lines.append(
         "<rect x=\"\(fixed(x))\" y=\"\(top)\" width=\"\(fixed(partWidth))\" height=\"\(height)\" "
-          + "fill=\"#dfe8f1\" stroke=\"#456\"><title>\(escaped(part.title))</title></rect>")
+          + "fill=\"\(fill)\" stroke=\"#456\"><title>\(escaped(part.title))</title></rect>")
       // About seven points a letter; what does not fit shows when pointed at.
       let room = Int(partWidth / 7) - 1
       if room >= 3 {
         let text =
           part.title.count <= room ? part.title : String(part.title.prefix(room - 1)) + "…"
         lines.append(
-          "<text x=\"\(fixed(x + 4))\" y=\"\(top + 17)\" fill=\"#123\">\(escaped(text))</text>")
+          "<text x=\"\(fixed(x + 4))\" y=\"\(top + height / 2 + 4)\" fill=\"#123\">\(escaped(text))</text>"
+        )
       }
     }
     return lines
@@ -179,7 +191,7 @@ public struct DiskPicture {
       var end = index + 1
       while end < rowEnd, self.color(of: squares[end]) == color { end += 1 }
       let x = DiskPicture.margin + (index - row * DiskPicture.columns) * DiskPicture.pitch
-      let y = DiskPicture.gridTop + row * DiskPicture.pitch
+      let y = gridTop + row * DiskPicture.pitch
       lines.append(
         "<path d=\"M\(x) \(y)" + (index..<end).map { _ in "h7v7h-7zm8 0" }.joined()
           + "\" fill=\"\(color)\"/>")
@@ -207,20 +219,46 @@ public struct DiskPicture {
     return DiskPicture.hex((mixed.0 / shares, mixed.1 / shares, mixed.2 / shares))
   }
 
-  private func legend(at top: Int) -> [String] {
-    var lines: [String] = []
+  /// A kind in the legend: its colour, its text, and where it is.
+  private struct Key {
+    let kind: HoleKind?
+    let text: String
+    let x: Int
+    let row: Int
+  }
+
+  private static let legendStep = 18
+
+  /// As many kinds in a row as there is room for.
+  private var legend: [Key] {
+    var keys: [Key] = []
     var x = DiskPicture.margin
+    var row = 0
     for (index, kind) in DiskPicture.kinds.enumerated() where totals[index] > 0 {
       let percent = Double(totals[index]) * 100 / Double(max(size, 1))
       let text =
         "\(DiskPicture.text(kind)) \(ByteSize.text(totals[index])) (\(ByteSize.fixed(percent, 1)) %)"
-      lines.append(
-        "<rect x=\"\(x)\" y=\"\(top - 11)\" width=\"13\" height=\"13\" "
-          + "fill=\"\(DiskPicture.hex(DiskPicture.color(kind)))\"/>")
-      lines.append("<text x=\"\(x + 19)\" y=\"\(top)\">\(escaped(text))</text>")
-      x += 19 + text.count * 7 + 18
+      // About seven points a letter, as in the band.
+      let width = 19 + text.count * 7
+      if x > DiskPicture.margin, x + width > DiskPicture.margin + DiskPicture.width {
+        x = DiskPicture.margin
+        row += 1
+      }
+      keys.append(Key(kind: kind, text: text, x: x, row: row))
+      x += width + 18
     }
-    return lines
+    return keys
+  }
+
+  private func drawnLegend() -> [String] {
+    legend.flatMap { key in
+      let y = legendTop + key.row * DiskPicture.legendStep
+      return [
+        "<rect x=\"\(key.x)\" y=\"\(y - 11)\" width=\"13\" height=\"13\" "
+          + "fill=\"\(DiskPicture.hex(DiskPicture.color(key.kind)))\"/>",
+        "<text x=\"\(key.x + 19)\" y=\"\(y)\">\(escaped(key.text))</text>",
+      ]
+    }
   }
 
   private func fixed(_ value: Double) -> String { ByteSize.fixed(value, 2) }

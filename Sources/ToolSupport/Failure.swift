@@ -1,3 +1,4 @@
+internal import Auditing
 internal import Blocks
 internal import Bytes
 internal import DiskImages
@@ -44,6 +45,7 @@ extension Failure {
       self.init(error.status, "\(subject): \(error)", hint: error.hint)
     case let error as LayoutError:
       self.init(.impossible, "\(subject): \(error)", hint: error.hint)
+    case let error as AuditTrouble: self.init(error.subject ?? subject, error.reason)
     case let error as StreamError: self.init(error.status, "\(subject): \(error)")
     default:
       // A store's error may begin with its own name.

@@ -18,11 +18,12 @@ public enum JUnit {
   }
 
   /// Writes a report; the file appears whole, in place of an older one.
-  ///
+  public static func write(_ cases: [Case], to path: String) throws(Failure) {
+    try JUnitFile(path).write(cases, suite: Console.toolName)
+  }
+
   /// - Parameter suite: The report's name.
-  public static func write(
-    _ cases: [Case], to path: String, suite: String = Console.toolName
-  ) throws(Failure) {
+  fileprivate static func text(_ cases: [Case], suite: String) -> String {
     let failed = cases.filter { $0.problem != nil }.count
     var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
     text += "<testsuites tests=\"\(cases.count)\" failures=\"\(failed)\">\n"
@@ -41,20 +42,7 @@ public enum JUnit {
       }
     }
     text += "</testsuite>\n</testsuites>\n"
-    try naming(path) {
-      let path = try OutputFile.target(of: path)
-      // A report comes in the place of an older one, never of anything else, such as what was checked.
-      if let there = try Files.status(path), there.size > 0, try !startsAsReport(path) {
-        throw Failure(.usage, "\(path): exists, and is no report", hint: "name another file")
-      }
-      let file = try AtomicFile(path, replacing: true)
-      try file.file.write(text)
-      try file.commit(replacing: true)
-    }
-  }
-
-  private static func startsAsReport(_ path: String) throws -> Bool {
-    try FileDescriptor(path, .read).read(5, at: 0) == Array("<?xml".utf8)
+    return text
   }
 
   /// Escapes for XML 1.0, which has no place for control characters.
@@ -72,5 +60,38 @@ public enum JUnit {
       }
     }
     return result
+  }
+}
+
+/// A report to come; nothing has its name before it is written.
+public struct JUnitFile {
+  private let path: String
+  private let file: AtomicFile
+
+  /// Begins the file, so that what is in the way of it shows at once.
+  public init(_ path: String) throws(Failure) {
+    self.path = path
+    file = try naming(path) {
+      let path = try OutputFile.target(of: path)
+      // A report comes in the place of an older one, never of anything else, such as what was checked.
+      if let there = try Files.status(path), there.size > 0, try !JUnitFile.startsAsReport(path) {
+        throw Failure(.usage, "\(path): exists, and is no report", hint: "name another file")
+      }
+      return try AtomicFile(path, replacing: true)
+    }
+  }
+
+  private static func startsAsReport(_ path: String) throws -> Bool {
+    try FileDescriptor(path, .read).read(5, at: 0) == Array("<?xml".utf8)
+  }
+
+  /// Writes the report; the file appears whole, in place of an older one.
+  ///
+  /// - Parameter suite: The report's name.
+  public func write(_ cases: [JUnit.Case], suite: String) throws(Failure) {
+    try naming(path) {
+      try file.file.write(JUnit.text(cases, suite: suite))
+      try file.commit(replacing: true)
+    }
   }
 }

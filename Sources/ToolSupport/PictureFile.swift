@@ -10,6 +10,9 @@ public final class PictureFile {
 
   /// Makes the file, empty, so that it can be written when nothing can be made any more.
   public init(_ path: String) throws(Failure) {
+    guard path != "-" else {
+      throw Failure(.usage, "--picture -: a picture goes into a file", hint: "name one, x.svg")
+    }
     self.path = path
     do {
       file = try FileDescriptor(path, .create)
@@ -25,7 +28,10 @@ public final class PictureFile {
   ///   - name: What the disk is called.
   ///   - size: Its bytes.
   ///   - layout: What a guest put on it, if anybody looked.
-  public func begin(_ name: String, size: UInt64, _ layout: DiskLayout?) {
+  ///   - volumes: Those of all disks of its machine; the logical ones that it has a part of are drawn.
+  public func begin(
+    _ name: String, size: UInt64, _ layout: DiskLayout?, _ volumes: [GuestVolume]
+  ) {
     let partitions = layout?.table?.partitions ?? []
     let parts = partitions.filter { !$0.isContainer }.map { partition in
       let contents = partition.contents.map { finding in
@@ -37,7 +43,15 @@ public final class PictureFile {
     let whole = (layout?.contents ?? []).map {
       DiskPicture.Part(0..<size, $0.kind + ($0.label.map { " \($0)" } ?? ""))
     }
-    pictures.append(DiskPicture(name, size: size, parts: parts + whole.prefix(1)))
+    let number = pictures.count
+    let logical = volumes.flatMap { volume -> [DiskPicture.Part] in
+      guard let name = volume.logicalName else { return [] }
+      let contents = volume.contents.map(\.kind).joined(separator: " or ")
+      let title = "\(name.group)/\(name.volume)" + (contents.isEmpty ? "" : ": \(contents)")
+      return volume.placement.ranges(onDisk: number).map { DiskPicture.Part($0, title) }
+    }
+    pictures.append(
+      DiskPicture(name, size: size, parts: parts + whole.prefix(1), logicalVolumes: logical))
   }
 
   /// Counts a range of a disk as a kind of hole, or as data.

@@ -20,6 +20,11 @@ public struct ReadingArguments: ParsableArguments {
 
   /// The options in the words of the library.
   public func options() throws(Failure) -> ReadOptions { try common.options(format: format) }
+
+  /// Refuses what a disk is read with when it comes as a stream, and so has been read already.
+  public func refuseForStream() throws(Failure) {
+    try common.refuse(format == nil ? [] : ["--format"], CommonReadingArguments.streamHint)
+  }
 }
 
 /// The same where `--format` is that of what is made.
@@ -42,6 +47,15 @@ public struct ReadingArgumentsOfMaker: ParsableArguments {
     options.formatOption = "--source-format"
     return options
   }
+
+  /// Refuses what a disk is read with when it comes on stdin, and so has been read already.
+  ///
+  /// - Parameter isPlain: Whether plain bytes come instead of a stream.
+  public func refuseForStream(isPlain: Bool) throws(Failure) {
+    try common.refuse(
+      sourceFormat == nil ? [] : ["--source-format"],
+      isPlain ? "name the disk instead of sending its bytes" : CommonReadingArguments.streamHint)
+  }
 }
 
 /// How sources are read, in whatever format.
@@ -52,7 +66,7 @@ public struct CommonReadingArguments: ParsableArguments {
       discussion: "Zeros are never carried, whatever is given; they come back as they were.",
       valueName: "kinds"),
     completion: .list(["zero", "free", "swap", "none"]))
-  public var skip: String?
+  public var skip: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -98,7 +112,7 @@ public struct CommonReadingArguments: ParsableArguments {
   public init() {}
 
   /// Whether the user has said what is skipped.
-  public var choosesKinds: Bool { skip != nil }
+  public var choosesKinds: Bool { !skip.isEmpty }
 
   /// The options in the words of the library.
   func options(format: String?) throws(Failure) -> ReadOptions {
@@ -113,22 +127,50 @@ public struct CommonReadingArguments: ParsableArguments {
     return options
   }
 
+  fileprivate static let streamHint = "in a pipe it belongs to vread, which reads the disk"
+
+  /// Refuses all options that were given: nothing is read by name.
+  fileprivate func refuse(_ others: [String], _ hint: String) throws(Failure) {
+    let given: [(option: String, isGiven: Bool)] = [
+      ("--skip", !skip.isEmpty), ("--exclude", !exclude.isEmpty),
+      ("--exclude-from", !excludeFrom.isEmpty), ("--exclude-set", !excludeSet.isEmpty),
+      ("--salvage", salvage), ("--allow-references", !allowReferences.isEmpty),
+      ("--snapshot", snapshot != nil), ("--backing-format", backingFormat != nil),
+    ]
+    let options = given.filter(\.isGiven).map(\.option) + others
+    guard let option = options.first else { return }
+    throw Failure(
+      .usage, "\(option): what comes on stdin has been read already and is taken as it is",
+      hint: hint)
+  }
+
   private func kinds() throws(Failure) -> Set<HoleKind> {
-    let words = (skip ?? "zero").split(separator: ",", omittingEmptySubsequences: false).map(
-      String.init)
+    let words = skip.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
+      .map { String($0.trimmed) }
     var kinds: Set<HoleKind> = [.zero]
-    if words == ["none"] { return kinds }
-    for word in words {
+    for word in words where word != "none" {
       let kind = HoleKind.allCases.first { $0.name == word }
       guard let kind, ReadOptions.skippableKinds.contains(kind) else {
         throw Failure(
-          .usage, "--skip: '\(word)' is not known",
-          hint: kind == .excluded
-            ? "files are left out with --exclude" : "zero, free, swap and none can be given")
+          .usage, "--skip: '\(word)' is not known", hint: CommonReadingArguments.hint(word))
       }
       kinds.insert(kind)
     }
+    guard !words.contains("none") || words.allSatisfy({ $0 == "none" }) else {
+      throw Failure(
+        .usage, "--skip: none leaves nothing out, and goes with no other kind",
+        hint: "give the kinds that are left out, or none alone")
+    }
     return kinds
+  }
+
+  /// What to give instead of a word that is no kind.
+  private static func hint(_ word: String) -> String {
+    if Exclusions.sets.contains(where: { $0.name == word }) {
+      return "a set of files is left out with --exclude-set \(word)"
+    }
+    return word == HoleKind.excluded.name
+      ? "files are left out with --exclude" : "zero, free, swap and none can be given"
   }
 
   /// The most bytes of a file of patterns.
@@ -136,11 +178,12 @@ public struct CommonReadingArguments: ParsableArguments {
 
   private func exclusions() throws(Failure) -> Exclusions {
     var exclusions = Exclusions()
-    func add(_ pattern: String, _ option: String) throws(Failure) {
+    /// Who wrote a pattern is told when it matches nothing; those of sets are for any machine.
+    func add(_ pattern: String, _ place: String, isOwn: Bool = true) throws(Failure) {
       do {
-        try exclusions.add(pattern)
+        try exclusions.add(pattern, from: isOwn ? place : nil)
       } catch {
-        throw Failure(.usage, "\(option): \(error)")
+        throw Failure(.usage, "\(place): \(error)")
       }
     }
     for pattern in exclude { try add(pattern, "--exclude") }
@@ -151,9 +194,8 @@ public struct CommonReadingArguments: ParsableArguments {
       guard let text else {
         throw Failure(.usage, "\(path): more than 1 MiB is no list of patterns")
       }
-      let lines = String(decoding: text, as: UTF8.self)
-      for line in lines.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
-        try add(String(line), path)
+      for (number, pattern) in CommonReadingArguments.patterns(text) {
+        try add(pattern, "\(path):\(number)")
       }
     }
     for name in excludeSet {
@@ -162,9 +204,31 @@ public struct CommonReadingArguments: ParsableArguments {
           .usage, "--exclude-set: '\(name)' is not known",
           hint: "sets: \(Exclusions.sets.map(\.name).joined(separator: ", "))")
       }
-      for pattern in set.patterns { try add(pattern, "--exclude-set") }
+      for pattern in set.patterns { try add(pattern, "--exclude-set", isOwn: false) }
     }
     return exclusions
+  }
+
+  /// The patterns of a list and the numbers of their lines: without comments, blanks around them,
+  /// and the mark that Windows' editors begin a file with.
+  private static func patterns(_ text: [UInt8]) -> [(line: Int, pattern: String)] {
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let text = String(
+      decoding: text.starts(with: mark) ? text.dropFirst(mark.count) : text[...], as: UTF8.self)
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    return lines.enumerated().compactMap { index, line in
+      let pattern = line.trimmed
+      return pattern.isEmpty || pattern.hasPrefix("#") ? nil : (index + 1, String(pattern))
+    }
+  }
+}
+
+extension Substring {
+  /// Without the blanks around it.
+  fileprivate var trimmed: Substring {
+    var text = drop(while: \.isWhitespace)
+    while text.last?.isWhitespace == true { text.removeLast() }
+    return text
   }
 }
 

@@ -44,6 +44,7 @@ struct Create: Tool {
   }
 
   func run() throws {
+    if sources.isEmpty { try reading.refuseForStream(isPlain: rawInput) }
     let plan = try image.diskPlan(output)
     let destination = try ImageOutput(output, force: image.force, plan)
     let feed = try openFeed(destination)

@@ -9,13 +9,19 @@ struct ListedVolume {
   let header: VolumeHeader
   /// Nil where it could not be looked at.
   let layout: DiskLayout?
-  /// How many files are left out of it.
-  let excludedCount: Int?
+  /// The files that are left out of it.
+  let files: SkippedFileList?
 
   init(_ header: VolumeHeader, _ guest: GuestDisk?) {
     self.header = header
     layout = guest?.layout
-    excludedCount = guest?.files.count
+    files = guest?.files
+  }
+
+  /// The kinds of holes that reading makes, besides the files that are excluded.
+  var kinds: [String] {
+    (header["skip"] ?? HoleKind.zero.name).split(separator: ",").map(String.init)
+      .filter { $0 != HoleKind.excluded.name }
   }
 }
 
@@ -24,13 +30,23 @@ struct Listing {
   private let feed: SourceFeed
   private let pictures: PictureFile?
   private let scans: Bool
+  private let assumesKinds: Bool
   private let json: Bool
   private let options: OutputOptions
 
+  /// - Parameters:
+  ///   - feed: The sources.
+  ///   - pictures: Where they are drawn, if they are.
+  ///   - scans: Whether everything is read.
+  ///   - assumesKinds: Whether nobody said what is left out, so that it has to be told.
+  ///   - json: Whether the result is JSON.
+  ///   - options: What to say.
   init(
-    _ feed: SourceFeed, _ pictures: PictureFile?, scans: Bool, json: Bool, _ options: OutputOptions
+    _ feed: SourceFeed, _ pictures: PictureFile?, scans: Bool, assumesKinds: Bool, json: Bool,
+    _ options: OutputOptions
   ) {
     self.feed = feed
+    self.assumesKinds = assumesKinds
     self.pictures = pictures
     self.scans = scans
     self.json = json
@@ -71,7 +87,8 @@ struct Listing {
   /// What reading would find, told from the layout and the allocation alone.
   private func allocation(of volume: SourceVolume) throws -> ByteCounts {
     let header = volume.header
-    pictures?.begin(header.name, size: header.size, volume.guest?.layout)
+    pictures?.begin(
+      header.name, size: header.size, volume.guest?.layout, feed.machine?.layout.volumes ?? [])
     var counts = ByteCounts()
     try volume.forEachAllocation { range, kind in
       counts.add(range.upperBound - range.lowerBound, kind)
@@ -93,9 +110,27 @@ struct Listing {
     for finding in volume.layout?.contents ?? [] {
       if let text = finding.usage { try Console.result("  \(text)") }
     }
-    try Console.result("  \(counts.text)\(exact ? "" : " (by allocation; --scan finds all zeros)")")
-    if let count = volume.excludedCount, count > 0 {
-      try Console.result("  files left out: \(count)")
+    let remarks =
+      (exact ? [] : ["by allocation; --scan finds all zeros"])
+      + (assumesKinds ? ["as --skip \(volume.kinds.joined(separator: ",")) would leave out"] : [])
+    let remark = remarks.isEmpty ? "" : " (\(remarks.joined(separator: "; ")))"
+    try Console.result("  \(counts.text)\(remark)")
+    if let files = volume.files { try show(files) }
+  }
+
+  /// The most files that are named here; JSON names more.
+  private static let fileLimit = 100
+
+  private func show(_ files: SkippedFileList) throws(Failure) {
+    guard files.count > 0 else { return }
+    try Console.result("  files left out: \(files.count)")
+    guard options.verbose else { return }
+    let named = files.largest.prefix(Listing.fileLimit)
+    for file in named {
+      try Console.result("    \(file.path): \(ByteSize.text(file.byteCount)) \(file.kind.name)")
+    }
+    if files.count > named.count {
+      try Console.result("    and \(files.count - named.count) more")
     }
   }
 

@@ -16,8 +16,12 @@ struct ListingReport: Encodable {
     let bytes: [String: UInt64]
     /// Whether everything was read for `bytes`, or only the allocation looked at.
     let exact: Bool
-    /// How many files are left out.
+    /// The kinds of holes that reading makes, besides excluded files: those of `--skip`, or assumed.
+    let skip: [String]
+    /// How many files lose something.
     let excludedFiles: Int
+    /// Those that lose most, at most 1000, the largest loss first.
+    let skipped: [File]
 
     enum CodingKeys: String, CodingKey {
       case name
@@ -29,8 +33,16 @@ struct ListingReport: Encodable {
       case contents
       case bytes
       case exact
+      case skip
       case excludedFiles = "skipped_files"
+      case skipped
     }
+  }
+
+  struct File: Encodable {
+    let path: String
+    let kind: String
+    let bytes: UInt64
   }
 
   struct Partition: Encodable {
@@ -64,6 +76,8 @@ struct ListingReport: Encodable {
     let name: String
     let uuid: String?
     let note: String?
+    /// Its physical volumes that are on none of the sources.
+    let missing: [String]
     let volumes: [Volume]
   }
 
@@ -80,7 +94,7 @@ struct ListingReport: Encodable {
     self.volumes = zip(volumes, counts).map { Volume($0, $1, exact: exact) }
     self.groups = groups.map { group in
       Group(
-        name: group.name, uuid: group.uuid, note: group.note,
+        name: group.name, uuid: group.uuid, note: group.note, missing: group.missing,
         volumes: group.volumes.map { volume in
           Group.Volume(
             name: volume.name, size: volume.byteCount,
@@ -105,7 +119,11 @@ extension ListingReport.Volume {
     for (kind, count) in counts.holes { bytes[kind.name] = count }
     self.bytes = bytes
     self.exact = exact
-    excludedFiles = volume.excludedCount ?? 0
+    skip = volume.kinds
+    excludedFiles = volume.files?.count ?? 0
+    skipped = (volume.files?.largest ?? []).map {
+      .init(path: $0.path, kind: $0.kind.name, bytes: $0.byteCount)
+    }
   }
 }
 

@@ -41,8 +41,9 @@ struct SourceAudit {
         file.places.map { LeftOutRange(disk: $0.disk, $0.range, path: file.path) }
       },
       names: feed.volumes.map(\.header.name), folder: folder)
-    var report = AuditReport(json: json, isQuiet: options.quiet)
+    var report = try AuditReport(
+      json: json, isQuiet: options.quiet, junit: junit, folder: folder)
     try naming("sources") { try audit.run { try report.add($0) } }
-    try report.finish(junit: junit)
+    try report.finish()
   }
 }

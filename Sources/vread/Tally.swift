@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Bytes
+internal import GuestLayouts
 internal import Platform
 internal import Reading
 internal import ToolSupport
@@ -45,7 +46,8 @@ struct Tally {
         if !options.quiet { Console.warn(text) }
       case .volume(let header):
         let guest = headers.count < feed.volumes.count ? feed.volumes[headers.count].guest : nil
-        pictures?.begin(header.name, size: header.size, guest?.layout)
+        pictures?.begin(
+          header.name, size: header.size, guest?.layout, feed.machine?.layout.volumes ?? [])
         headers.append(header)
         counts.append(ByteCounts())
         if headers.count > feed.volumes.count { progress.expect(header.size) }
@@ -65,15 +67,5 @@ struct Tally {
     guard !missing.isEmpty else { return }
     if !options.quiet { for text in missing { Console.warn(text) } }
     throw Failure(.incomplete, "some of the source could not be read and is marked as bad")
-  }
-}
-
-extension ByteCounts {
-  /// `3.20 GiB data, 50.0 GiB zero`.
-  var text: String {
-    let kinds = HoleKind.allCases.compactMap { kind in
-      holes[kind].map { "\(ByteSize.text($0)) \(kind.name)" }
-    }
-    return (["\(ByteSize.text(data)) data"] + kinds).joined(separator: ", ")
   }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Blocks
 internal import Bytes
 internal import Platform
 internal import Reading
@@ -118,7 +119,9 @@ struct Vread: Tool {
     let pictures = try picture.map { try PictureFile($0) }
     let feed = try naming("sources") { try openInSandbox(options) }
     if list {
-      try Listing(feed, pictures, scans: scan, json: json, output).run()
+      try Listing(
+        feed, pictures, scans: scan, assumesKinds: !reading.common.choosesKinds, json: json, output
+      ).run()
     } else {
       try refuseOwnOutput(feed)
       for doubt in baseline?.doubts(feed.volumes) ?? [] { Console.warn(doubt) }
@@ -143,6 +146,10 @@ struct Vread: Tool {
   private func audit(_ options: ReadOptions) throws {
     let feed = try naming("sources") {
       try SourceFeed(sources, options, served: try ServedSources(sources), wantsLayout: true)
+    }
+    if !reading.common.choosesKinds, !json, !output.quiet {
+      let kinds = ReadOptions.skippableKinds.map(\.name).joined(separator: ",")
+      Console.say("what --skip \(kinds) would leave out is audited")
     }
     try SourceAudit(feed, folder: spool, junit: junit, json: json, output).run()
   }

@@ -61,6 +61,7 @@ struct Export: Tool {
     }
     let feeds = try volumes.map { try selected.feed([.init(volume: $0)]) }
     try copy(feeds, selected, plan, destination)
+    if !image.output.quiet { for number in volumes { selected.tellFilesLeftOut(ofVolume: number) } }
     if image.json, !destination.isStandardOutput { try report(plan, feeds) }
     if !selected.point.complete { leave(.incomplete) }
   }

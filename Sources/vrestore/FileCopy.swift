@@ -46,28 +46,33 @@ struct FileCopy: Tool {
     } else {
       try arguments.refuse(output: output)
       try arguments.refuse(output: "\(output)/x")
-      target = try Folder(output, force: force)
+      target = Folder(output, force: force)
     }
-    let point = try guest.open(
-      arguments, writing: isTar ? [] : [output], libraries: isTar ? TarTarget.libraryFolders : [])
+    let point = try guest.open(arguments, libraries: isTar ? TarTarget.libraryFolders : []) {
+      () throws(Failure) in try target.begin()
+    }
     point.warn(ofAll: false)
     let found = try paths.map { text throws(Failure) in try point.find(text) }
-    try target.check(found.map { ($0.path.last, $0.path.last.map { GuestText.path($0) } ?? "/") })
+    let plan = try RestorePlan(found, point)
+    try target.check(plan)
     try warn(of: found, point)
 
     let problems = ProblemList()
     let progress = Progress("restored", isTar ? options.feedingOutput() : options)
     let restorer = try target.restorer(
       point.holes, { progress.advance($0) }, { problems.tell($0, $1) })
-    for file in found {
+    for item in plan.items {
+      let file = item.found
       try naming(target.name) {
         try restorer.restore(
-          file.place.file, of: file.fileSystem, file.place.system, path: file.path)
+          file.place.file, of: file.fileSystem, file.place.system, path: file.path,
+          place: item.place, fillsUp: item.isInside)
       }
     }
     try naming(target.name) { try target.finish() }
     progress.finish()
     problems.finish()
+    if !options.quiet { plan.tellMountsLeftOut() }
     try report(restorer.counts, target)
     if let trouble = point.trouble { throw trouble }
     let isDoubtful = found.contains { $0.fileSystem.doubt != nil }
@@ -112,77 +117,82 @@ struct FileCopy: Tool {
 
 /// Where the files go.
 private protocol Target {
-  typealias HoleFinder = FileRestorer.HoleFinder
-
   /// For messages.
   var name: String { get }
   var losses: [String: FolderTarget.Loss] { get }
-  /// Refuses what cannot be before anything is written.
+  /// Makes it, where it is not there.
   ///
-  /// - Parameter names: What is to come, raw and as it is shown; nil is the whole of a file system.
-  func check(_ names: [(raw: [UInt8]?, shown: String)]) throws(Failure)
+  /// - Returns: The folders that are to be written to.
+  func begin() throws(Failure) -> [String]
+  /// Refuses what cannot be before anything is written.
+  func check(_ plan: RestorePlan) throws(Failure)
   func restorer(
-    _ holes: HoleFinder?, _ advance: @escaping (UInt64) -> Void,
+    _ holes: ContentHoles.Finder?, _ advance: @escaping (UInt64) -> Void,
     _ say: @escaping (_ path: String, _ problem: String) -> Void
   ) throws(Failure) -> FileRestorer
   func finish() throws
 }
 
-extension Target {
-  fileprivate func refuseTwins(_ names: [(raw: [UInt8]?, shown: String)]) throws(Failure) {
-    var seen: Set<[UInt8]> = []
-    for name in names where !seen.insert(name.raw ?? []).inserted {
-      throw Failure(
-        .usage, "two of the paths would become '\(name.shown)'",
-        hint: "bring them back one after the other, into several folders")
-    }
-  }
-}
-
 private final class Folder: Target {
   let name: String
-  private let folder: TargetFolder
-  private let target: FolderTarget
   private let isForced: Bool
+  private var folder: TargetFolder?
+  private var target: FolderTarget?
 
-  init(_ path: String, force: Bool) throws(Failure) {
+  init(_ path: String, force: Bool) {
     name = path
     isForced = force
-    folder = try naming(path) {
-      if try Files.status(path) == nil { try Files.makeDirectory(path) }
+  }
+
+  func begin() throws(Failure) -> [String] {
+    try naming(name) {
+      if try Files.status(name) == nil { try Files.makeDirectory(name) }
       do {
-        return try TargetFolder(opening: path)
+        let folder = try TargetFolder(opening: name)
+        // What nobody may write to is known now, not file by file.
+        _ = try folder.beginFile()
+        self.folder = folder
+        target = FolderTarget(folder, replaces: isForced)
       } catch let error as SystemError where error.isNotSupported {
         throw Failure(
-          .failed, "\(path): this kernel has no openat2, by which nothing is written outside it",
+          .failed, "\(name): this kernel has no openat2, by which nothing is written outside it",
           hint: "write a tar, with -o -")
       }
     }
-    target = FolderTarget(folder, replaces: force)
+    return [name]
   }
 
-  var losses: [String: FolderTarget.Loss] { target.losses }
+  var losses: [String: FolderTarget.Loss] { target?.losses ?? [:] }
 
-  func check(_ names: [(raw: [UInt8]?, shown: String)]) throws(Failure) {
-    try refuseTwins(names)
-    guard !isForced else { return }
-    for name in names {
-      guard let raw = name.raw else { continue }
-      let isThere = try naming(self.name) { try folder.status(raw) != nil }
-      if isThere {
+  func check(_ plan: RestorePlan) throws(Failure) {
+    for item in plan.items where !item.isInside {
+      guard let raw = item.place.last,
+        let there = try naming(name, { try folder?.status(raw) })
+      else { continue }
+      if !isForced {
         throw Failure(
-          .usage, "\(self.name)/\(name.shown): exists",
+          .usage, "\(name)/\(item.shown): exists",
           hint: "--force replaces files and fills up folders")
+      }
+      if (there.kind == .directory) != item.isFolder {
+        throw Failure(
+          .usage,
+          "\(name)/\(item.shown): is \(item.isFolder ? "no folder" : "a folder"), "
+            + "and in the way of a \(item.isFolder ? "folder" : "file")",
+          hint: "move it away, or name another target")
       }
     }
   }
 
   func restorer(
-    _ holes: HoleFinder?, _ advance: @escaping (UInt64) -> Void,
+    _ holes: ContentHoles.Finder?, _ advance: @escaping (UInt64) -> Void,
     _ say: @escaping (_ path: String, _ problem: String) -> Void
-  ) -> FileRestorer { FileRestorer(into: target, holes: holes, advance: advance, say: say) }
+  ) throws(Failure) -> FileRestorer {
+    guard let target else { preconditionFailure("a target is begun before it is used") }
+    return FileRestorer(into: target, holes: holes, advance: advance, say: say)
+  }
 
-  func finish() throws { try target.finish() }
+  func finish() throws { try target?.finish() }
 }
 
 private final class StandardOutput: Target {
@@ -191,10 +201,11 @@ private final class StandardOutput: Target {
 
   var losses: [String: FolderTarget.Loss] { [:] }
 
-  func check(_ names: [(raw: [UInt8]?, shown: String)]) throws(Failure) { try refuseTwins(names) }
+  func begin() -> [String] { [] }
+  func check(_ plan: RestorePlan) {}
 
   func restorer(
-    _ holes: HoleFinder?, _ advance: @escaping (UInt64) -> Void,
+    _ holes: ContentHoles.Finder?, _ advance: @escaping (UInt64) -> Void,
     _ say: @escaping (_ path: String, _ problem: String) -> Void
   ) throws(Failure) -> FileRestorer {
     let target = try naming(name) { try TarTarget(.standardOutput) }

@@ -1,7 +1,9 @@
+internal import Blocks
 internal import Bytes
 internal import GuestLayouts
 internal import Platform
 internal import ToolSupport
+internal import Writing
 
 /// Lists files as they come, without keeping them.
 final class FileList: FileVisitor {
@@ -25,6 +27,8 @@ final class FileList: FileVisitor {
     let group: UInt32?
     let modified: String?
     let target: String?
+    /// The kind of hole that its content was left out of the backup as.
+    let leftOut: String?
   }
 
   /// The most problems that are told one by one.
@@ -35,14 +39,17 @@ final class FileList: FileVisitor {
   private let isRecursive: Bool
   private let hasTitles: Bool
   private let output = LineOutput()
-  private var tree: (any FileTree)?
+  /// Tells what was left out of the backup; nil when nothing was.
+  private let holes: ContentHoles.Finder?
+  private var fileSystem: MachineFiles.FileSystem?
   /// The guest's folder around what is listed.
   private var prefix: [UInt8] = []
   private var depth = 0
   /// Whether names alone would not tell where files are.
   private var needsPaths = false
 
-  init(_ style: Style, isRecursive: Bool, hasTitles: Bool) {
+  init(_ style: Style, isRecursive: Bool, hasTitles: Bool, holes: ContentHoles.Finder?) {
+    self.holes = holes
     self.style = style
     self.isRecursive = isRecursive
     self.hasTitles = hasTitles
@@ -52,7 +59,7 @@ final class FileList: FileVisitor {
   ///
   /// - Parameter text: What the user called it.
   func show(_ found: PointFiles.Found, _ text: String) throws {
-    tree = found.fileSystem.tree
+    fileSystem = found.fileSystem
     let isFolder = found.place.file.kind == .directory
     prefix = [UInt8(ascii: "/")] + found.path.dropLast().flatMap { $0 + [UInt8(ascii: "/")] }
     depth = isFolder ? 0 : 1
@@ -97,6 +104,7 @@ final class FileList: FileVisitor {
     case .long:
       var line = FileList.line(walked.file) + " " + GuestText.path(name)
       if let target = target(of: walked) { line += " -> \(GuestText.path(target))" }
+      if let kind = leftOut(walked) { line += "  (left out of the backup: \(kind.name))" }
       try output.write(Array((line + "\n").utf8))
     case .json:
       try output.write(Array((Console.encode(entry(walked)) + "\n").utf8))
@@ -106,7 +114,7 @@ final class FileList: FileVisitor {
   private func target(of walked: WalkedFile) -> [UInt8]? {
     guard walked.file.kind == .symbolicLink else { return nil }
     do {
-      return try tree?.target(of: walked.file)
+      return try fileSystem?.tree.target(of: walked.file)
     } catch {
       tell(error, at: walked.path)
       return nil
@@ -122,7 +130,19 @@ final class FileList: FileVisitor {
       kind: file.kind.name, size: file.size, links: file.linkCount,
       mode: file.mode.map { String($0, radix: 8) }, owner: file.owner, group: file.group,
       modified: file.modified.map { $0.text(withFraction: true) },
-      target: target(of: walked).map { String(decoding: $0, as: UTF8.self) })
+      target: target(of: walked).map { String(decoding: $0, as: UTF8.self) },
+      leftOut: leftOut(walked)?.name)
+  }
+
+  /// As what a file's content was left out of the backup.
+  private func leftOut(_ walked: WalkedFile) -> HoleKind? {
+    guard let holes, let fileSystem, walked.file.kind == .regular else { return nil }
+    do {
+      return try ContentHoles(of: walked.file, in: fileSystem, holes).leftOut
+    } catch {
+      tell(error, at: walked.path)
+      return nil
+    }
   }
 
   /// `-rw-r--r--     0     0       1234 2026-11-22T03:04:05Z`, with what is not known as `-`.
@@ -143,7 +163,7 @@ final class FileList: FileVisitor {
   }
 
   private static func modeText(_ mode: UInt16?) -> String {
-    guard let mode else { return "?????????" }
+    guard let mode else { return "---------" }
     var text = Array("rwxrwxrwx")
     for bit in 0..<9 where mode >> UInt16(8 - bit) & 1 == 0 { text[bit] = "-" }
     for (bit, place, set, clear) in [

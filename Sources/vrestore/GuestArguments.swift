@@ -4,6 +4,7 @@ internal import GuestLayouts
 internal import Platform
 internal import Repositories
 internal import ToolSupport
+internal import Writing
 
 /// Which file system of a point paths are looked for in.
 struct GuestArguments: ParsableArguments {
@@ -31,11 +32,14 @@ struct GuestArguments: ParsableArguments {
   /// Opens a point's disks, as their guest has them.
   ///
   /// From then on the process can open nothing but the repository, and write nothing but beneath
-  /// `target`: what is on the disks may be hostile.
+  /// what `target` gives: what is on the disks may be hostile.
   ///
-  /// - Parameter libraries: Folders that are needed for something else, for reading.
+  /// - Parameters:
+  ///   - libraries: Folders that are needed for something else, for reading.
+  ///   - target: Gives the folders to write to; called when the point is there.
   func open(
-    _ arguments: PointArguments, writing target: [String] = [], libraries: [String] = []
+    _ arguments: PointArguments, libraries: [String] = [],
+    target: () throws(Failure) -> [String] = { () throws(Failure) in [] }
   ) throws -> PointFiles {
     let selected = try arguments.open()
     if volume != nil, selected.volume != nil {
@@ -45,8 +49,9 @@ struct GuestArguments: ParsableArguments {
       try selected.repository.openVolumes(of: selected.stored)
     }
     let picked = try selected.pickedVolume(volume ?? selected.volume)
+    let folders = try target()
     try Files.allowMany()
-    try Sandbox.allowOnly(reading: selected.repository.paths + libraries, writing: target)
+    try Sandbox.allowOnly(reading: selected.repository.paths + libraries, writing: folders)
     return PointFiles(selected, volumes, self, disk: picked)
   }
 }
@@ -83,6 +88,9 @@ struct PointFiles {
     }
     return true
   }
+
+  /// Whether paths are looked for in file systems that the user chose.
+  var isChoosing: Bool { arguments.chooses || disk != nil }
 
   /// What a volume is called where there may be several disks.
   func title(_ volume: GuestVolume) -> String {
@@ -126,8 +134,31 @@ struct PointFiles {
         hint: "\(link) is a symbolic link to \(GuestText.path(target)): name the file by that")
     case .missing:
       if let trouble { throw trouble }
-      throw Failure(.notFound, "\(text): no such file", hint: missingHint)
+      let isPattern = text.contains { "*?[".contains($0) }
+      throw Failure(
+        .notFound, "\(text): no such file",
+        hint: isPattern ? "patterns are not taken here: name a file or a folder" : missingHint)
     }
+  }
+
+  /// Why paths can be looked for in nothing that the user chose.
+  private var nothingChosen: Failure {
+    var words: [String] = []
+    if let number = arguments.partition { words.append("partition \(number)") }
+    if let name = arguments.logicalVolume { words.append("logical volume \(name)") }
+    if let disk { words.append((words.isEmpty ? "disk " : "of ") + volumes[disk].name) }
+    let asked = words.joined(separator: " ")
+    let there = layout.volumes.filter { isChosen($0) && $0.placement.byteCount > 0 }
+    let kinds = Set(there.flatMap(\.contents).map(\.kind)).sorted().joined(separator: ", ")
+    let readable = files.fileSystems.prefix(10).map { title($0.volume) }.joined(separator: ", ")
+    return Failure(
+      .notFound,
+      there.isEmpty
+        ? "\(asked): no such place for a file system"
+        : "\(asked): no file system that can be read is there"
+          + (kinds.isEmpty ? "" : " (\(kinds))"),
+      hint: files.fileSystems.isEmpty
+        ? "vrestore ls without a path tells what there is" : "files are in \(readable)")
   }
 
   private var missingHint: String {
@@ -137,13 +168,9 @@ struct PointFiles {
   }
 
   private func answer(_ path: [[UInt8]]) throws -> MachineFiles.Answer {
-    guard arguments.chooses || disk != nil else { return try files.find(path) }
+    guard isChoosing else { return try files.find(path) }
     let chosen = files.fileSystems.indices.filter { isChosen(files.fileSystems[$0].volume) }
-    guard !chosen.isEmpty else {
-      throw Failure(
-        .notFound, "no file system that can be read is there",
-        hint: "vrestore ls without a path tells what there is")
-    }
+    guard !chosen.isEmpty else { throw nothingChosen }
     return try files.find(path, in: chosen)
   }
 
@@ -156,7 +183,7 @@ struct PointFiles {
   }
 
   /// The kinds of holes that content may be in, apart from zeros; nil when the point has none.
-  var holes: ((_ disk: Int, Range<UInt64>) throws -> [HoleKind: UInt64])? {
+  var holes: ContentHoles.Finder? {
     let kinds: [HoleKind] = [.free, .swap, .excluded, .bad]
     let isThere = selected.point.volumes.contains { volume in
       kinds.contains { volume.bytes[$0.name, default: 0] > 0 }

@@ -51,7 +51,8 @@ struct List: Tool {
     }
     let found = try paths.map { text throws(Failure) in try point.find(text) }
     let style: FileList.Style = json ? .json : null ? .null : long ? .long : .names
-    let list = FileList(style, isRecursive: recursive, hasTitles: found.count > 1)
+    let list = FileList(
+      style, isRecursive: recursive, hasTitles: found.count > 1, holes: point.holes)
     for place in found {
       if let doubt = place.fileSystem.doubt {
         Console.warn("\(point.title(place.fileSystem.volume)): \(doubt)")

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Bytes
 internal import Platform
 internal import Repositories
 internal import ToolSupport
@@ -80,6 +81,43 @@ struct SelectedPoint {
         hint: "pick one with POINT:VOLUME, of \(names)")
     }
     return 0
+  }
+
+  /// The most bytes of lists of files that are counted.
+  private static let listLimit: UInt64 = 32 << 20
+
+  /// Tells how many of the guest's files come back as zeros, as they were left out on purpose.
+  ///
+  /// - Parameters:
+  ///   - number: The volume.
+  ///   - wanted: The bytes of it that come back; nil for all.
+  func tellFilesLeftOut(ofVolume number: Int, _ wanted: Range<UInt64>? = nil) {
+    let volume = point.volumes[number]
+    let lists = point.attachments.filter {
+      $0.name == "\(volume.name).skipped" || $0.name.hasPrefix("\(volume.name).skipped.")
+    }
+    guard !lists.isEmpty else { return }
+    let hint = "vstore show --holes names them"
+    guard lists.reduce(0, { $0 + min($1.size, 1 << 32) }) <= SelectedPoint.listLimit else {
+      return Console.say("note: \(volume.name): files left out on purpose are zeros; \(hint)")
+    }
+    do {
+      let files = try PointHoles(repository, stored).skippedFiles(ofVolume: number)
+      var paths: Set<String> = []
+      var byteCount: UInt64 = 0
+      for (range, path) in files.parts(of: wanted ?? 0..<volume.size) {
+        guard let path else { continue }
+        paths.insert(path)
+        byteCount += range.upperBound - range.lowerBound
+      }
+      guard !paths.isEmpty else { return }
+      let count = paths.count == 1 ? "1 file" : "\(paths.count) files"
+      Console.say(
+        "note: \(volume.name): \(count) left out on purpose (\(ByteSize.text(byteCount))) "
+          + "\(paths.count == 1 ? "is" : "are") zeros; \(hint)")
+    } catch {
+      Console.warn("\(selector): which files were left out cannot be told: \(error)")
+    }
   }
 
   /// The point as a feed.

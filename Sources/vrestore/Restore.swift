@@ -65,6 +65,9 @@ struct Restore: Tool {
     let feed = try selected.feed(selections)
     let loaded = LoadAhead(feed, workers: workerCount(), window: 6)
     try deliver(loaded, feed, selected, selections)
+    if plainBytes, !output.quiet, let one = selections?.first {
+      selected.tellFilesLeftOut(ofVolume: one.volume, one.range)
+    }
     if !selected.point.complete { leave(.incomplete) }
   }
 

@@ -47,20 +47,20 @@ struct AuditPoint: Tool {
   func run() throws {
     let repository = try repository.open()
     let stored = try naming(repository.location) { try repository.resolve(point) }
+    let folder = spool ?? Environment.value("TMPDIR") ?? "/tmp"
+    var report = try AuditReport(json: json, isQuiet: output.quiet, junit: junit, folder: folder)
     let copies = try naming(repository.location) { try repository.openVolumes(of: stored) }
     let feed = try sources.isEmpty ? nil : originals(for: copies)
     let (holes, files) = try naming(repository.location) { try leftOut(repository, stored) }
     let disks = feed?.volumes.map(\.disk)
     let audit = Audit(
       MachineLayout(of: disks ?? copies), originals: disks, copies: copies, holes: holes,
-      files: files, names: copies.map(\.name),
-      folder: spool ?? Environment.value("TMPDIR") ?? "/tmp")
-    var report = AuditReport(json: json, isQuiet: output.quiet)
+      files: files, names: copies.map(\.name), folder: folder)
     try naming(repository.location) { try audit.run { try report.add($0) } }
     if let trouble = copies.lazy.compactMap(\.trouble).first {
       throw Failure(repository.location, trouble)
     }
-    try report.finish(junit: junit)
+    try report.finish()
   }
 
   private func originals(for copies: [StoredVolume]) throws -> SourceFeed {
@@ -74,11 +74,14 @@ struct AuditPoint: Tool {
         .usage, "the point has \(copies.count) disks, but \(feed.volumes.count) are given",
         hint: "the point's disks: \(copies.map(\.name).joined(separator: ", "))")
     }
-    for (volume, copy) in zip(feed.volumes, copies) where volume.disk.size != copy.size {
+    for (disk, copy) in zip(feed.volumes, copies) where disk.disk.size != copy.size {
       throw Failure(
         .usage,
-        "\(volume.header.name) has \(volume.disk.size) bytes, the point's disk \(copy.name) \(copy.size)",
-        hint: "the point's disks, in their order: \(copies.map(\.name).joined(separator: ", "))")
+        "\(disk.header.name): \(disk.disk.size) bytes, but the point's disk \(copy.name) has "
+          + "\(copy.size)",
+        hint: copies.count == 1
+          ? "name the disk that the point was made of"
+          : "the point's disks, in their order: \(copies.map(\.name).joined(separator: ", "))")
     }
     for text in feed.takeWarnings() where !output.quiet { Console.warn(text) }
     return feed

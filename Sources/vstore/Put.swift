@@ -104,6 +104,7 @@ struct Put: Tool {
 
   private func feed() throws -> any VolumeFeed {
     if sources.isEmpty {
+      try reading.refuseForStream()
       try Console.requireBinaryInput(hint: "pipe a stream in, or name the disks to read")
       return try StreamInput.open(
         hint: "make a stream with vread, or name the disk as an argument")

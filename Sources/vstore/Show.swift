@@ -60,11 +60,11 @@ struct Show: Tool {
   ) throws {
     try naming(repository.location) {
       let volumes = try repository.openVolumes(of: stored)
-      let disks = MachineLayout(of: volumes).disks
+      let machine = MachineLayout(of: volumes)
       if let trouble = volumes.lazy.compactMap(\.trouble).first { throw trouble }
       let holes = try PointHoles(repository, stored)
       for (number, volume) in stored.point.volumes.enumerated() {
-        picture.begin(volume.name, size: volume.size, disks[number])
+        picture.begin(volume.name, size: volume.size, machine.disks[number], machine.volumes)
         try holes.forEachRange(ofVolume: number) { range, kind in
           picture.add(range, kind, ofVolume: number)
         }

@@ -89,6 +89,55 @@ struct SkipPlanTests {
     #expect(plan.warnings[0].first?.contains("in two places") == true)
   }
 
+  @Test func `patterns that match nothing are told, be there a doubt or not`() throws {
+    let systems = [FakeFileSystem(size), FakeFileSystem(size)]
+    systems[0].fileDoubt = "it was not unmounted"
+    systems[0].add("/var/a", [8192..<16384])
+    // Without it, what the first one is would decide where the second one is.
+    systems[1].add("/etc/fstab", content: [10])
+    systems[1].add("/tmp/b/c", [8192..<16384], links: 2)
+    systems[1].addFolder("/srv")
+    systems[1].addLink("/link", to: "/srv")
+    var exclusions = Exclusions()
+    for pattern in ["/var/a", "/tmp", "/tmp/b/c", "/srv/**", "/link/**", "/link", "/nothing"] {
+      try exclusions.add(pattern, from: "--exclude")
+    }
+    try exclusions.add("/of/a/set")
+    let plan = SkipPlan(.fake(systems), kinds: [.excluded], exclusions: exclusions)
+    #expect(plan.matches.patterns == [0, 1, 2, 3])
+    #expect(
+      exclusions.warnings(plan.matches)
+        == ["/link/**", "/link", "/nothing"].map { "--exclude: '\($0)': no file matches" })
+  }
+
+  @Test func `only some patterns that match nothing are named`() throws {
+    var exclusions = Exclusions()
+    for number in 0..<30 { try exclusions.add("/\(number)", from: "list:\(number)") }
+    var matches = PatternMatches()
+    matches.isComplete = false
+    let warnings = exclusions.warnings(matches)
+    #expect(warnings.count == 21)
+    #expect(warnings.first == "list:0: '/0': no file matches where files can be looked for")
+    #expect(warnings.last == "10 more patterns match no file where files can be looked for")
+  }
+
+  @Test func `the fstab of a root is never left out`() throws {
+    let system = FakeFileSystem(size)
+    system.add("/etc/fstab", [8192..<16384], content: Array("# nothing\n".utf8))
+    system.add("/etc/passwd", [65536..<131072])
+    #expect(try plan([system], [.excluded], ["/etc/**"]).files.map(\.path) == ["/etc/passwd"])
+  }
+
+  @Test func `a swap file that is read for a doubt is named`() throws {
+    let system = FakeFileSystem(size)
+    system.fileDoubt = "it was not unmounted"
+    #expect(try plan([system], [.swap]).warnings == [[]])
+    system.add("/swapfile", [1 << 20..<2 << 20], content: swapArea(1 << 20))
+    let plan = try plan([system], [.swap])
+    #expect(plan.skipped == [[:]])
+    #expect(plan.warnings == [["partition 1: /swapfile is not left out: it was not unmounted"]])
+  }
+
   @Test func `swap files keep their first page, and others of that name everything`() throws {
     let system = FakeFileSystem(size)
     system.add("/swapfile", [1 << 20..<2 << 20, 4 << 20..<5 << 20], content: swapArea(2 << 20))

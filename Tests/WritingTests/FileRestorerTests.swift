@@ -14,7 +14,7 @@ struct FileRestorerTests {
     let scratch: Scratch
     var problems: [String] = []
     var counts = RestoredCounts()
-    var holes: FileRestorer.HoleFinder?
+    var holes: ContentHoles.Finder?
 
     var path: String { scratch["out"] }
 
@@ -27,7 +27,7 @@ struct FileRestorerTests {
         into: target, holes: holes, advance: { _ in },
         say: { [unowned self] in problems.append("\($0): \($1)") })
       let files = MachineFiles(.machine(system))
-      try restorer.restore(try system.file(2), of: files.fileSystems[0], 0, path: [])
+      try restorer.restore(try system.file(2), of: files.fileSystems[0], 0, path: [], place: [])
       try target.finish()
       counts = restorer.counts
     }

@@ -25,9 +25,21 @@ says 'sets: temp, cache, trash'
 fails 2 vread --exclude-from nothing disk.raw
 printf '# what is left out\n/tmp/[x\n' >patterns
 fails 64 vread --exclude-from patterns disk.raw
-says "patterns: '/tmp/[x': a ] is missing"
+says "patterns:2: '/tmp/[x': a ] is missing"
 fails 64 vread --skip zero,nonsense disk.raw
 fails 64 vread --skip '' disk.raw
+fails 64 vread --skip temp disk.raw
+says 'hint: a set of files is left out with --exclude-set temp'
+for options in '--skip none,free' '--skip free --skip none'; do
+  # shellcheck disable=SC2086
+  fails 64 vread $options disk.raw
+  says '--skip: none leaves nothing out, and goes with no other kind'
+done
+works vread --list --json --skip none disk.raw
+works vread --list --json --skip 'free, swap' disk.raw
+shows '"skip":["zero","free","swap"]'
+works vread --list --json --skip free --skip swap disk.raw
+shows '"skip":["zero","free","swap"]'
 fails 64 vread --format tape disk.raw
 says 'format tape is not known' 'hint: formats:'
 fails 64 vread --raw disk.raw disk.img

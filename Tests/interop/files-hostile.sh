@@ -59,8 +59,9 @@ mkdir target
 ln -s "$PWD/outside" target/dir
 ln -s "$PWD/outside/file" target/ab
 fails 64 vrestore files -q -r R clean /dir -o target
-fails 3 vrestore files -q -r R clean /dir /ab -o target --force
-says '/dir: '
+fails 64 vrestore files -q -r R clean /dir /ab -o target --force
+says 'target/dir: is no folder'
+works vrestore files -q -r R clean /ab -o target --force
 is "$(ls outside)" file
 is "$(cat outside/file)" original
 same target/ab tree/ab

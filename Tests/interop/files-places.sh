@@ -56,8 +56,41 @@ same spare-copy-2/name spare/etc/name
 vrestore files -q -r R vm /grub/grub.cfg --volume 0 --partition 1 -o boot-copy
 same boot-copy/grub.cfg boot/grub/grub.cfg
 fails 10 vrestore files -r R vm /etc/name --partition 7 -o none
-says 'no file system that can be read is there'
+says 'partition 7: no such place for a file system' 'hint: files are in partition 1 of sda, partition 2 of sda'
 absent none/name
+fails 10 vrestore ls -r R vm /etc --volume sdb --partition 2
+says 'partition 2 of sdb: no such place'
+fails 10 vrestore ls -r R vm /etc --logical-volume vg0/root
+says 'logical volume vg0/root: no such place'
+fails 10 vrestore ls -r R vm '/etc/*'
+says 'patterns are not taken here'
+
+# Other file systems are not gone into, which is told; named as well, they come to their places.
+works vrestore files -r R vm / -o whole
+says 'note: /boot and /home are other file systems, and were not gone into'
+is "$(ls whole/home)" ''
+works vrestore files -r R vm /home / -o whole-2
+says 'note: /boot is another file system, and was not gone into'
+same whole-2/home/joe/notes home/joe/notes
+same whole-2/etc/name root/etc/name
+works vrestore files -r R vm / /boot/grub /home /etc -o whole-3
+never_says note
+same whole-3/boot/grub/grub.cfg boot/grub/grub.cfg
+same whole-3/home/joe/notes home/joe/notes
+vrestore files -q -r R vm / /boot /home -o - >whole.tar
+mkdir from-tar
+tar -xf whole.tar -C from-tar
+diff -r --exclude=lost+found root from-tar --exclude=boot --exclude=home
+same from-tar/home/joe/notes home/joe/notes
+same from-tar/boot/grub/grub.cfg boot/grub/grub.cfg
+works vrestore files -r R vm /etc -o part
+never_says note
+fails 64 vrestore files -r R vm / / -o twice
+says "two of the paths would become '/'"
+
+# No folder is left behind by a point that is not there.
+fails 10 vrestore files -r R wm /etc -o not-made
+absent not-made
 
 # Without an fstab nobody knows which one is meant.
 vstore put -q -r R --name two --volume b --volume c boot.raw spare.raw >/dev/null
@@ -82,4 +115,26 @@ says '/var/cache/blob: its content was left out of the backup (excluded)'
 absent lean/var/cache/blob
 same lean/etc/kept root/etc/kept
 works vrestore files -q -r R lean /etc -o lean-etc
+works vrestore ls -r R lean -l /var/cache
+grep -q '/*blob  (left out of the backup: excluded)$' stdout
+works vrestore ls -r R lean -l /etc
+is "$(grep 'left out' stdout)" ''
+works vrestore ls -r R lean --json -R /
+python3 -c 'import json
+files = [json.loads(line) for line in open("stdout")]
+assert {f["path"]: f.get("left_out") for f in files if f.get("left_out")} == {"/var/cache/blob": "excluded"}'
+# A whole disk that comes back tells how many files are zeros in it; where none are, nothing is told.
+works vrestore -r R lean -o lean.raw
+says 'note: root: 1 file left out on purpose (' 'is zeros; vstore show --holes names them'
+vrestore -r R --raw lean 2>stderr >lean-2.raw
+says 'note: root: 1 file left out'
+same lean.raw lean-2.raw
+works vrestore export -r R lean -o lean.qcow2
+says 'note: root: 1 file left out'
+works vrestore -q -r R lean -o quiet.raw
+never_says note
+works vrestore -r R vm:0 -o sda-2.raw
+never_says note
+works vrestore -r R lean --range 0:4096 -o start.raw
+never_says note
 fails 3 vrestore files -r R lean /var -o -

@@ -97,7 +97,7 @@ cp --sparse=always disk.raw large.raw
 truncate -s +1M large.raw
 for name in small large; do
   fails 64 vstore audit -r R vm $name.raw
-  says "$name has $(size $name.raw) bytes, the point's disk disk $(size disk.raw)"
+  says "$name: $(size $name.raw) bytes, but the point's disk disk has $(size disk.raw)"
 done
 fails 64 vread --audit --raw disk.raw
 fails 64 vread --junit x.xml disk.raw
@@ -109,10 +109,22 @@ grep -q '2: ext4 root' disk.svg
 grep -q 'free in its file system' disk.svg
 fails 64 vread --list --picture disk.svg disk.raw
 says 'disk.svg: exists'
+fails 64 vread --list --picture - disk.raw
+says '--picture -: a picture goes into a file'
+absent ./-
 works vstore show -r R --picture point.svg vm
 shows 'name:     vm'
 xmllint --noout point.svg
 grep -q '2: ext4 root' point.svg
 grep -q 'excluded files' point.svg
+# Five kinds and their numbers: letters of seven points each end within the picture, and so do their rows.
+python3 - <<'END'
+import re
+text = open('point.svg').read()
+width, height = map(int, re.search(r'<svg .*? width="(\d+)" height="(\d+)"', text).groups())
+keys = [(int(x), int(y), key) for x, y, key in re.findall(r'<text x="(\d+)" y="(\d+)">(.*?)</text>', text)]
+assert len(keys) == 5, keys
+assert all(x + 7 * len(key) <= width - 16 and y + 5 <= height for x, y, key in keys), keys
+END
 fails 64 vstore show -r R --picture point.svg vm
 says 'point.svg: exists'

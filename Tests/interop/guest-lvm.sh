@@ -99,6 +99,9 @@ lvm_write vg-0/wide wide.ext
 sync -f a.raw
 works vread --list a.raw b.raw
 shows 'wide 16.0 MiB' ' ext4'
+works vread --list --picture lvm.svg a.raw b.raw
+is "$(grep -c '<title>vg-0/wide: ext4</title>' lvm.svg)" 2
+is "$(grep -c '<title>vg-0/root</title>' lvm.svg)" 1
 works vread --audit a.raw b.raw
 shows 'logical volume vg-0/wide: e2fsck: passed' 'logical volume vg-0/wide: files: passed'
 vread --skip zero,free,swap a.raw b.raw >stream
@@ -113,6 +116,10 @@ lvm_write vg-0/wide area
 vread --raw --skip swap a.raw | cmp - a.raw
 works vread --list a.raw
 shows 'not all of it is there'
+says 'warning: a: volume group vg-0: physical volume pv1 (' ') ' ' is not there; read whole: swap, wide'
+shows "volume group vg-0 " "physical volume pv1 ($second) "
+vstore put -q -r R-free --name half --skip free a.raw 2>stderr >/dev/null
+says 'is not there; read whole: swap, wide'
 
 # A snapshot: what its origin calls free may be what the snapshot needs. The group is read whole.
 with_lvm lvcreate -an -Zn -Wn -L 4M -n cow vg-0

@@ -59,9 +59,14 @@ public struct FileWalk {
 
   /// Shows a file and, where the visitor wants to go into folders, all beneath it.
   ///
-  /// - Parameter name: What it is called; empty for a folder whose content alone is of interest.
-  public mutating func run(_ file: GuestFile, named name: [UInt8]) throws {
-    try show(WalkedFile(file: file, name: name, path: name))
+  /// - Parameters:
+  ///   - name: What it is called; empty for a folder whose content alone is of interest.
+  ///   - folder: The names of the folder that it is in, from where paths are to begin.
+  public mutating func run(
+    _ file: GuestFile, named name: [UInt8], in folder: [[UInt8]] = []
+  ) throws {
+    let path = Array((folder + [name]).joined(separator: [UInt8(ascii: "/")]))
+    try show(WalkedFile(file: file, name: name, path: path))
     while let level = levels.last {
       guard level.next < level.entries.count else {
         waiting -= level.entries.count

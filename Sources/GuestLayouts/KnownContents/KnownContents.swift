@@ -7,13 +7,15 @@ internal import Blocks
 enum KnownContents: GuestLayout {
   static let name = "known signatures"
   static let isTable = false
+  private static let encrypted = "encrypted: read whole"
 
   static func find(in area: GuestArea) throws -> [GuestFinding] {
     var found = try Signature.all.filter { try $0.matches(area) }.map {
       GuestFinding(
         $0.kind,
         label: $0.label.flatMap { GuestText.label(area.bytes($0.count, at: $0.lowerBound)) },
-        uuid: $0.uuid.flatMap { GuestText.uuid(area.bytes(16, at: $0)) })
+        uuid: $0.uuid.flatMap { GuestText.uuid(area.bytes(16, at: $0)) },
+        note: $0.kind == "BitLocker" ? encrypted : nil)
     }
     if let finding = luks(in: area) { found.append(finding) }
     if let finding = try memberByItsEnd(area) { found.append(finding) }
@@ -34,7 +36,7 @@ enum KnownContents: GuestLayout {
     return GuestFinding(
       "LUKS\(Int(version[0]) << 8 | Int(version[1]))",
       label: version == [0, 2] ? GuestText.label(area.bytes(48, at: 24)) : nil,
-      uuid: GuestText.label(area.bytes(40, at: 168)))
+      uuid: GuestText.label(area.bytes(40, at: 168)), note: encrypted)
   }
 
   /// Members of mirrors and the like whose own data are behind everything else, so that from the

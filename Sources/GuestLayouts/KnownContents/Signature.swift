@@ -31,6 +31,11 @@ struct Signature {
     return try area.source.bytes(magic.count, at: UInt64(offset)) == magic
   }
 
+  /// Whether nothing of that kind is ever written after it was made.
+  static func isReadOnly(_ kind: String) -> Bool {
+    ["ISO 9660", "UDF", "squashfs", "EROFS", "cramfs", "romfs"].contains(kind)
+  }
+
   private static let bcache: [UInt8] = [
     0xC6, 0x85, 0x73, 0xF6, 0x4E, 0x1A, 0x45, 0xCA, 0x82, 0x65, 0xF5, 0x7F, 0x48, 0xBA, 0x6D, 0x81,
   ]

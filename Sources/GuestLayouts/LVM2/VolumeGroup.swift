@@ -9,8 +9,10 @@ public struct VolumeGroup: Sendable {
   public let uuid: String?
   /// The logical volumes that users see, in the order of their names.
   public internal(set) var volumes: [LogicalVolume] = []
-  /// Why nothing of the group is left out.
+  /// Why nothing of the group is left out, or what of it is missing.
   public internal(set) var note: String?
+  /// The physical volumes that are on none of the disks: `pv1 (/dev/sdb) UUID`.
+  public internal(set) var missing: [String] = []
   /// For the user.
   public internal(set) var warnings: [String] = []
   /// The disk of the first of its physical volumes.
@@ -31,6 +33,8 @@ public struct LogicalVolume: Sendable {
 struct GroupDescription {
   struct Physical {
     let uuid: String
+    /// For the user: its name in the group, the device that it was last seen on, and its UUID.
+    let title: String
     /// Where its first extent lies, in bytes.
     let start: UInt64
     let extentCount: UInt64
@@ -81,8 +85,10 @@ struct GroupDescription {
     extentByteCount = UInt64(sectors) * 512
     for (name, value) in group["physical_volumes"]?.section ?? [:] {
       guard let id = value["id"]?.text else { throw refusal("\(name) has no id") }
+      let device = value["device"]?.text.map { " (\($0))" } ?? ""
       physicals[name] = Physical(
-        uuid: id.filter { $0 != "-" }, start: try count(value["pe_start"], "pe_start") * 512,
+        uuid: id.filter { $0 != "-" }, title: GuestText.path(Array("\(name)\(device) \(id)".utf8)),
+        start: try count(value["pe_start"], "pe_start") * 512,
         extentCount: try count(value["pe_count"], "pe_count"))
     }
     guard Set(physicals.values.map(\.uuid)).count == physicals.count else {

@@ -64,7 +64,10 @@ enum VolumeGroups {
         group.refuse("physical volume \(physical.uuid) is there twice")
         return group
       }
-      guard let member = found.first else { continue }
+      guard let member = found.first else {
+        group.missing.append(physical.title)
+        continue
+      }
       let room = member.volume.placement.byteCount
       guard member.physical.isSound, physical.start <= room,
         physical.extentCount <= (room - physical.start) / description.extentByteCount,
@@ -82,6 +85,7 @@ enum VolumeGroups {
     } catch {
       group.refuse("\(error)")
     }
+    group.tellMissing()
     return group
   }
 
@@ -156,6 +160,19 @@ enum VolumeGroups {
 }
 
 extension VolumeGroup {
+  /// Says which disks are not there, and which logical volumes are read whole for it.
+  fileprivate mutating func tellMissing() {
+    guard note == nil, !missing.isEmpty else { return }
+    missing.sort()
+    let list = missing.prefix(4).joined(separator: ", ") + (missing.count > 4 ? ", ..." : "")
+    let note = "physical volume \(list) is not there"
+    self.note = note
+    let partial = volumes.filter { $0.volume == nil }.map(\.name)
+    let names = partial.prefix(8).joined(separator: ", ") + (partial.count > 8 ? ", ..." : "")
+    warnings.append(
+      "volume group \(name): \(note)" + (partial.isEmpty ? "" : "; read whole: \(names)"))
+  }
+
   /// Makes sure that nothing of the group is left out.
   mutating func refuse(_ reason: String) {
     note = "read whole: \(reason)"

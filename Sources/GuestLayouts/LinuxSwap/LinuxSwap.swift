@@ -8,6 +8,9 @@ internal import Bytes
 /// a machine has suspended to.
 enum LinuxSwap: GuestLayout {
   static let name = "Linux swap"
+  private static let suspendName = "Linux suspend image"
+  /// What findings are called: no file systems.
+  static let kinds: Set<String> = [name, suspendName]
   static let isTable = false
 
   /// Bytes at the start that are kept, so that `swapon`, UUID and label work after a restore.
@@ -38,7 +41,7 @@ enum LinuxSwap: GuestLayout {
     }
     guard isSuspended || area.holds(tuxOnIceMagic, at: 0) else { return nil }
     var finding = unskipped(
-      "Linux suspend image", "a machine has suspended to it", header(in: area))
+      suspendName, "a machine has suspended to it", header(in: area))
     finding.isSuspended = true
     return finding
   }

@@ -48,7 +48,23 @@ struct ClaimedFiles: Sendable {
 /// What the files of one file system give up.
 struct FileClaims {
   private(set) var files = ClaimedFiles()
-  private(set) var warnings: [String] = []
+  /// For the user, in the order of paths.
+  var warnings: [String] {
+    var texts = told
+    for (path, reason) in kept.sorted(by: FileClaims.isBefore).prefix(FileClaims.keptLimit) {
+      texts.append("\(GuestText.path(path)) is not left out: \(reason)")
+    }
+    if keptCount > FileClaims.keptLimit {
+      texts.append("\(keptCount - FileClaims.keptLimit) more files are not left out")
+    }
+    return texts
+  }
+  private var told: [String] = []
+  /// Files that are not left out although they are meant, and why: the first ones by their paths.
+  private var kept: [(path: [UInt8], reason: String)] = []
+  private var keptCount = 0
+  /// The most of them that are named: a folder of hard links would else bury everything.
+  private static let keptLimit = 20
   private let tree: any FileTree
 
   init(_ tree: any FileTree) { self.tree = tree }
@@ -92,7 +108,7 @@ struct FileClaims {
   private mutating func takeLinuxSwap(_ file: GuestFile, _ path: [UInt8]) throws {
     let area = try GuestArea(tree.content(of: file))
     guard let finding = try LinuxSwap.find(in: area).first else { return }
-    warnings += finding.warnings.map { "\(GuestText.path(path)): \($0)" }
+    told += finding.warnings.map { "\(GuestText.path(path)): \($0)" }
     guard let parts = finding.skippable[.swap] else { return }
     try take(file, path, .swap, only: parts)
   }
@@ -101,9 +117,9 @@ struct FileClaims {
     let start = try tree.content(of: file).bytes(Int(min(file.size, 8)), at: 0) ?? []
     let magic = String(decoding: start, as: UTF8.self)
     if magic.lowercased().hasPrefix("hibr") || magic.hasPrefix("RSTR") {
-      warnings.append("\(GuestText.path(path)) is not skipped: a machine has suspended to it")
+      told.append("\(GuestText.path(path)) is not skipped: a machine has suspended to it")
     } else if magic.hasPrefix("PAGEDU") {
-      warnings.append("\(GuestText.path(path)) is not skipped: it holds a crash dump")
+      told.append("\(GuestText.path(path)) is not skipped: it holds a crash dump")
     } else {
       try take(file, path, .swap)
     }
@@ -137,13 +153,18 @@ struct FileClaims {
     if !ranges.isEmpty { try files.add(path, file.id, kind, ranges) }
   }
 
-  /// At most some are told: a folder of hard links would else bury everything.
   private mutating func leave(_ path: [UInt8], _ reason: String) {
-    if warnings.count < 20 {
-      warnings.append("\(GuestText.path(path)) is not left out: \(reason)")
-    } else if warnings.count == 20 {
-      warnings.append("more files are not left out")
-    }
+    keptCount += 1
+    kept.append((path, reason))
+    guard kept.count >= 1000 else { return }
+    kept.sort(by: FileClaims.isBefore)
+    kept.removeLast(kept.count - FileClaims.keptLimit)
+  }
+
+  private static func isBefore(
+    _ first: (path: [UInt8], reason: String), _ second: (path: [UInt8], reason: String)
+  ) -> Bool {
+    first.path.lexicographicallyPrecedes(second.path)
   }
 
   /// Makes sure that no byte is claimed twice.

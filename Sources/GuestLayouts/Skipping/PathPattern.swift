@@ -19,6 +19,8 @@ public struct PathPattern: Equatable, Sendable {
 
   /// Never ends in `deep`.
   let components: [Component]
+  /// How many of them name the folder of which everything matches, `/tmp/**`; nil for others.
+  let folderCount: Int?
 
   /// The most names of a pattern.
   static let componentLimit = 64
@@ -45,6 +47,7 @@ public struct PathPattern: Equatable, Sendable {
     guard components.contains(where: { $0 != .deep }) || text.contains("**") else {
       throw Problem(description: "'\(text)' names no file")
     }
+    folderCount = components.last == .deep ? components.count - 1 : nil
     if components.last == .deep { components.append(.name(.anything)) }
     guard components.count <= PathPattern.componentLimit else {
       throw Problem(description: "'\(text)' has more than \(PathPattern.componentLimit) parts")

@@ -8,6 +8,8 @@ public struct SkipPlan: Sendable {
   public private(set) var files = SkippedFiles()
   /// For each disk what the user should know: why something is read after all.
   public private(set) var warnings: [[String]]
+  /// Which patterns of the exclusions have matched something.
+  public private(set) var matches = PatternMatches()
 
   private var gathered: GatheredRanges
   private let kinds: Set<HoleKind>
@@ -31,6 +33,8 @@ public struct SkipPlan: Sendable {
     if !kinds.isEmpty, let suspension = Suspension(on: layout) {
       skipped = gathered.sets()
       warnings[suspension.volume.disk ?? 0].append(suspension.warning)
+      // Nobody has looked for them.
+      matches.patterns = Set(self.exclusions.patterns.indices)
       return
     }
     let known = layout.volumes.indices.filter {
@@ -43,9 +47,11 @@ public struct SkipPlan: Sendable {
       for (kind, extents) in volume.finding?.skippable ?? [:] where kinds.contains(kind) {
         gathered.add(extents, kind, of: volume)
       }
-      plan(
-        volume, trees[index], points.folder(of: index, trees[index]?.nameRule),
-        points.swapFiles(in: index, trees[index]?.nameRule), number: known[index])
+      let mountPoint = points.folder(of: index, trees[index]?.nameRule)
+      let swapFiles = points.swapFiles(in: index, trees[index]?.nameRule)
+      if !plan(volume, trees[index], mountPoint, swapFiles, number: known[index]) {
+        searchInVain(volume) { _ in points.folders[index] ?? [] }
+      }
     }
     if !exclusions.isEmpty {
       for (root, line) in points.unknown {
@@ -69,7 +75,11 @@ public struct SkipPlan: Sendable {
     else { return nil }
     if let doubt = fileSystem.fileDoubt {
       // Swap files are seldom; who names files wants to know.
-      if !exclusions.isEmpty { warn("no file is left out: \(doubt)", volume) }
+      if exclusions.isEmpty {
+        tellSwapFiles(volume, fileSystem, doubt)
+      } else {
+        warn("no file is left out: \(doubt)", volume)
+      }
       return nil
     }
     do {
@@ -84,19 +94,79 @@ public struct SkipPlan: Sendable {
     }
   }
 
+  private static let fstab = Array("/etc/fstab".utf8)
+
   private func name(of volume: GuestVolume) -> String { volume.finding?.kind ?? "it" }
 
   private mutating func warn(_ text: String, _ volume: GuestVolume) {
     warnings[volume.placement.run(at: 0).place.disk].append("\(volume.title): \(text)")
   }
 
+  /// Names the swap files of a file system that are read because of a doubt.
+  private mutating func tellSwapFiles(
+    _ volume: GuestVolume, _ fileSystem: any GuestFileSystem, _ doubt: String
+  ) {
+    do {
+      guard let tree = try fileSystem.files() else { return }
+      var claims = FileClaims(tree)
+      try claims.takeSwapFiles(named: MountPoints([volume], [tree]).swapFiles)
+      for index in 0..<claims.files.count {
+        warn("\(GuestText.path(Array(claims.files.path(index)))) is not left out: \(doubt)", volume)
+      }
+    } catch {
+      warn("no swap file is left out: \(doubt)", volume)
+    }
+  }
+
+  /// Tells why all of a volume is read that holds no file system which is understood.
+  private mutating func tellWhole(_ volume: GuestVolume) {
+    guard let finding = volume.finding, finding.fileSystem == nil, !finding.isPhysicalVolume,
+      !LinuxSwap.kinds.contains(finding.kind)
+    else { return }
+    matches.isComplete = false
+    // What has warned of itself said so, and what is never written has nothing free.
+    guard finding.warnings.isEmpty,
+      !exclusions.isEmpty
+        || kinds.contains(.free) && !Signature.isReadOnly(finding.kind)
+    else { return }
+    var reason = finding.note ?? "vpipe does not know what is free in it"
+    for end in [": read whole", ", read whole"] where reason.hasSuffix(end) {
+      reason.removeLast(end.count)
+    }
+    warn("\(finding.kind) is read whole: \(reason)", volume)
+  }
+
+  /// Looks for what patterns match where nothing is left out for a doubt: they are not mistyped.
+  ///
+  /// - Parameter mountPoint: Where a file system that compares names in that way is mounted.
+  private mutating func searchInVain(
+    _ volume: GuestVolume, _ mountPoint: (NameRule) -> [[UInt8]]?
+  ) {
+    guard !exclusions.isEmpty, let fileSystem = volume.finding?.fileSystem else {
+      return tellWhole(volume)
+    }
+    do {
+      guard let tree = try fileSystem.files() else {
+        matches.isComplete = false
+        return
+      }
+      var walk = ExclusionWalk(tree)
+      defer { matches.patterns.formUnion(walk.matched) }
+      try walk.run(exclusions, mountPoint: mountPoint(tree.nameRule)) { _, _ in }
+    } catch {
+      matches.isComplete = false
+    }
+  }
+
   /// Adds the free space of a file system, and the files in it that are left out.
+  ///
+  /// - Returns: Whether its files were looked at.
   private mutating func plan(
     _ volume: GuestVolume, _ tree: (any FileTree)?, _ mountPoint: [[UInt8]]?,
     _ swapFiles: [[[UInt8]]], number: Int
-  ) {
+  ) -> Bool {
     guard let fileSystem = volume.finding?.fileSystem, kinds.contains(.free) || tree != nil
-    else { return }
+    else { return false }
     do {
       // Where free space is in doubt, so is everything else.
       let free = try fileSystem.freeSpace().extents
@@ -104,7 +174,9 @@ public struct SkipPlan: Sendable {
       if kinds.contains(.free) { gathered.add(free, .free, of: volume) }
     } catch {
       warn("\(name(of: volume)) is read whole: \(error)", volume)
+      return false
     }
+    return tree != nil
   }
 
   /// Takes the files that are left out of a volume.
@@ -119,12 +191,14 @@ public struct SkipPlan: Sendable {
     do {
       claims = try self.claims(of: tree, mountPoint, swapFiles)
     } catch {
+      matches.isComplete = false
       return warn("no file is left out: \(error)", volume)
     }
     try claims.check(against: free)
     do throws(GuestDoubt) {
       try claims.checkAmongThemselves()
     } catch {
+      matches.isComplete = false
       return warn("no file is left out: \(error)", volume)
     }
     for text in claims.warnings { warn(text, volume) }
@@ -140,7 +214,7 @@ public struct SkipPlan: Sendable {
     }
   }
 
-  private func claims(
+  private mutating func claims(
     of tree: any FileTree, _ mountPoint: [[UInt8]]?, _ swapFiles: [[[UInt8]]]
   ) throws -> FileClaims {
     var claims = FileClaims(tree)
@@ -150,8 +224,11 @@ public struct SkipPlan: Sendable {
     guard !exclusions.isEmpty else { return claims }
     let swap = Set((0..<claims.files.count).map { Array(claims.files.path($0)) })
     var walk = ExclusionWalk(tree)
+    defer { matches.patterns.formUnion(walk.matched) }
     try walk.run(exclusions, mountPoint: mountPoint) { path, file in
-      if !swap.contains(path) { try claims.take(file, path, .excluded) }
+      // Without it nobody could tell where a restored machine mounts its file systems.
+      guard path != SkipPlan.fstab, !swap.contains(path) else { return }
+      try claims.take(file, path, .excluded)
     }
     return claims
   }

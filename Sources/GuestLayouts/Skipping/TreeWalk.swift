@@ -54,6 +54,8 @@ struct ExclusionWalk {
 
   private let tree: any FileTree
   private var seen: Set<UInt64> = []
+  /// The patterns that a file or a folder has matched so far.
+  private(set) var matched: Set<Int> = []
 
   init(_ tree: any FileTree) { self.tree = tree }
 
@@ -69,6 +71,8 @@ struct ExclusionWalk {
     var progress = Exclusions.Progress(exclusions, isAnchored: mountPoint != nil)
     for name in mountPoint ?? [] { progress = progress.into(NameText(name, .exact), .exact) }
     guard progress.isOpen else { return }
+    if mountPoint?.isEmpty == false { matched.formUnion(progress.completed) }
+    matched.formUnion(progress.entered)
     try walk(try tree.file(tree.root), [], progress, depth: 0, body)
   }
 
@@ -89,9 +93,12 @@ struct ExclusionWalk {
       guard next.isOpen else { return true }
       let file = try tree.file(entry.id)
       if file.kind == .directory {
+        matched.formUnion(next.completed)
+        matched.formUnion(next.entered)
         folders.append(entry)
-      } else if file.kind == .regular, next.isExcluded {
-        try body(ExclusionWalk.path(path, entry), file)
+      } else if file.kind == .regular {
+        matched.formUnion(next.completed)
+        if next.isExcluded { try body(ExclusionWalk.path(path, entry), file) }
       }
       return true
     }
@@ -105,7 +112,7 @@ struct ExclusionWalk {
   private func next(
     _ progress: Exclusions.Progress, _ entry: DirectoryEntry
   ) -> Exclusions.Progress {
-    if progress.isExcluded { return progress }
+    if progress.isSettled { return progress }
     return progress.into(NameText(entry.name, tree.nameRule), tree.nameRule)
   }
 

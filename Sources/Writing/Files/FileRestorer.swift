@@ -1,4 +1,4 @@
-public import Blocks
+internal import Blocks
 internal import Bytes
 public import GuestLayouts
 internal import Platform
@@ -23,9 +23,6 @@ public struct RestoredCounts: Encodable, Sendable {
 
 /// Restores guests' files, one after the other; what cannot be read of one spoils no other.
 public final class FileRestorer: FileVisitor {
-  /// Tells in which kind of hole, if any, bytes of a disk are.
-  public typealias HoleFinder = (_ disk: Int, Range<UInt64>) throws -> [HoleKind: UInt64]
-
   private struct FileKey: Hashable {
     let system: Int
     let id: UInt64
@@ -43,7 +40,7 @@ public final class FileRestorer: FileVisitor {
 
   public private(set) var counts = RestoredCounts()
   private let target: any FileTarget
-  private let holes: HoleFinder?
+  private let holes: ContentHoles.Finder?
   private let say: (_ path: String, _ problem: String) -> Void
   private let advance: (UInt64) -> Void
   private let buffer = Buffer(count: FileContent.pieceByteCount)
@@ -56,7 +53,7 @@ public final class FileRestorer: FileVisitor {
   private var prefix = "/"
 
   private init(
-    target: any FileTarget, holes: HoleFinder?, advance: @escaping (UInt64) -> Void,
+    target: any FileTarget, holes: ContentHoles.Finder?, advance: @escaping (UInt64) -> Void,
     say: @escaping (_ path: String, _ problem: String) -> Void
   ) {
     self.target = target
@@ -71,7 +68,7 @@ public final class FileRestorer: FileVisitor {
   ///   - advance: Hears of bytes of content that were written.
   ///   - say: Hears of problems, with the guest's path.
   public convenience init(
-    into target: FolderTarget, holes: HoleFinder?, advance: @escaping (UInt64) -> Void,
+    into target: FolderTarget, holes: ContentHoles.Finder?, advance: @escaping (UInt64) -> Void,
     say: @escaping (_ path: String, _ problem: String) -> Void
   ) {
     self.init(target: target, holes: holes, advance: advance, say: say)
@@ -79,7 +76,7 @@ public final class FileRestorer: FileVisitor {
 
   /// As for a folder.
   public convenience init(
-    into target: TarTarget, holes: HoleFinder?, advance: @escaping (UInt64) -> Void,
+    into target: TarTarget, holes: ContentHoles.Finder?, advance: @escaping (UInt64) -> Void,
     say: @escaping (_ path: String, _ problem: String) -> Void
   ) {
     self.init(target: target as any FileTarget, holes: holes, advance: advance, say: say)
@@ -90,18 +87,25 @@ public final class FileRestorer: FileVisitor {
   /// - Parameters:
   ///   - file: The file.
   ///   - fileSystem: Its file system, and a number of that.
-  ///   - path: Its names in the guest; the last becomes its name in the target, and what has none
-  ///     is the target itself.
+  ///   - path: Its names in the guest.
+  ///   - place: The last of them, which it gets in the target: one for its name, more where it
+  ///     belongs into what was restored before, none for the target itself.
+  ///   - fillsUp: Whether it may be a folder that is there.
   /// - Throws: When nothing more can be written.
   public func restore(
-    _ file: GuestFile, of fileSystem: MachineFiles.FileSystem, _ number: Int, path: [[UInt8]]
+    _ file: GuestFile, of fileSystem: MachineFiles.FileSystem, _ number: Int, path: [[UInt8]],
+    place: [[UInt8]], fillsUp: Bool = false
   ) throws {
     system = number
     source = fileSystem
-    prefix = "/" + path.dropLast().map { GuestText.path($0) + "/" }.joined()
+    prefix = "/" + path.dropLast(place.count).map { GuestText.path($0) + "/" }.joined()
     var walk = FileWalk(fileSystem.tree, self)
     do {
-      try walk.run(file, named: path.last ?? [])
+      let isThere = try telling(Array(place.joined(separator: [UInt8(ascii: "/")]))) {
+        try target.begin(in: Array(place.dropLast()), firstMayExist: fillsUp)
+      }
+      guard isThere else { return }
+      try walk.run(file, named: place.last ?? [], in: Array(place.dropLast()))
     } catch let loss as TargetLoss {
       throw loss.reason
     }
@@ -207,28 +211,12 @@ public final class FileRestorer: FileVisitor {
   /// What could not be read when the backup was made is told only: the rest may be worth much.
   private func refuseLeftOut(_ walked: WalkedFile) throws {
     guard let holes, let source else { return }
-    let extents: [FileExtent]
-    do {
-      extents = try source.tree.extents(of: walked.file)
-    } catch is GuestDoubt {
-      // Whoever leaves files out asks the same, and leaves such files in.
-      return
-    }
-    var kinds: [HoleKind: UInt64] = [:]
-    for extent in extents where extent.offset < walked.file.size {
-      let length = min(
-        extent.range.upperBound - extent.range.lowerBound, walked.file.size - extent.offset)
-      let range = extent.range.lowerBound..<extent.range.lowerBound + length
-      guard range.upperBound <= source.volume.placement.byteCount else { continue }
-      try source.volume.placement.forEachPlace(of: range) { disk, range in
-        kinds.merge(try holes(disk, range)) { $0 + $1 }
-      }
-    }
-    for kind in [HoleKind.excluded, .swap, .free] where kinds[kind] != nil {
+    let found = try ContentHoles(of: walked.file, in: source, holes)
+    if let kind = found.leftOut {
       throw FileContent.Problem(
         description: "its content was left out of the backup (\(kind.name))")
     }
-    if let count = kinds[.bad] {
+    if let count = found.byKind[.bad] {
       let text = "\(count) bytes of it could not be read when the backup was made: they are zeros"
       tell(FileContent.Problem(description: text), at: walked.path)
     }

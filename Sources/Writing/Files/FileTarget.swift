@@ -15,6 +15,10 @@ struct RestoredFile {
 /// What is thrown concerns one file; `ReadTrouble` when it could not be read, `TargetLoss` when
 /// nothing more can be written.
 protocol FileTarget: AnyObject {
+  /// Begins with a file or folder of a folder, which is made where it is not there.
+  ///
+  /// - Parameter firstMayExist: Whether the first that comes may be a folder that is there.
+  func begin(in folder: [[UInt8]], firstMayExist: Bool) throws
   /// Makes a folder; all that follows goes into it until it is left.
   func enterFolder(_ folder: RestoredFile) throws
   func leaveFolder(_ folder: RestoredFile) throws

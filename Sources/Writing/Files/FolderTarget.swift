@@ -29,6 +29,9 @@ public final class FolderTarget: FileTarget {
   private var open: [Level] = []
   private let replaces: Bool
   private let isRoot = Host.isRoot
+  private var firstMayExist = false
+  /// How many folders are entered where the first is.
+  private var firstDepth = 0
 
   /// - Parameters:
   ///   - root: The folder.
@@ -61,6 +64,27 @@ public final class FolderTarget: FileTarget {
     open.append(Level(folder: folder, names: isPlain ? nil : []))
   }
 
+  func begin(in folder: [[UInt8]], firstMayExist: Bool) throws {
+    self.firstMayExist = firstMayExist
+    if open.isEmpty { try enter(root) }
+    open = Array(open.prefix(1))
+    var top = root
+    try losing {
+      for name in folder {
+        do throws(SystemError) {
+          top = try top.folder(name)
+        } catch {
+          guard error.isMissing else { throw error }
+          try top.makeFolder(name)
+          top = try top.folder(name)
+          try top.file.setMode(TargetAttributes(), usual: 0o777)
+        }
+      }
+    }
+    if !folder.isEmpty { try enter(top) }
+    firstDepth = open.count
+  }
+
   func enterFolder(_ folder: RestoredFile) throws {
     guard !folder.name.isEmpty else { return }
     try losing {
@@ -68,9 +92,13 @@ public final class FolderTarget: FileTarget {
       do throws(SystemError) {
         try self.folder.makeFolder(folder.name)
       } catch {
-        guard error.exists, replaces else { throw error }
+        guard error.exists, replaces || firstMayExist && open.count == firstDepth else { throw error }
       }
-      try enter(try self.folder.folder(folder.name))
+      do {
+        try enter(try self.folder.folder(folder.name))
+      } catch let error as SystemError where error.isNoDirectory {
+        throw FileContent.Problem(description: "what has its name in the target is no folder")
+      }
     }
   }
 

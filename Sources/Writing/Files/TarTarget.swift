@@ -27,6 +27,8 @@ public final class TarTarget: FileTarget {
 
   func leaveFolder(_ folder: RestoredFile) throws {}
 
+  func begin(in folder: [[UInt8]], firstMayExist: Bool) {}
+
   func addFile(_ file: RestoredFile, _ content: FileContent) throws {
     let isWhole = content.data.count == 1 && content.data[0] == 0..<content.size
     let data = isWhole || content.size == 0 ? nil : content.data
