@@ -92,7 +92,9 @@ public final class FolderTarget: FileTarget {
       do throws(SystemError) {
         try self.folder.makeFolder(folder.name)
       } catch {
-        guard error.exists, replaces || firstMayExist && open.count == firstDepth else { throw error }
+        guard error.exists, replaces || firstMayExist && open.count == firstDepth else {
+          throw error
+        }
       }
       do {
         try enter(try self.folder.folder(folder.name))
