@@ -23,4 +23,15 @@ public struct MachineLayout: Sendable {
     }
     self.disks = disks
   }
+
+  /// Whether there may be files that nobody can look at, and an fstab among them.
+  ///
+  /// They may be encrypted, in arrays, or in volumes of groups that are not understood.
+  var mayHideFiles: Bool {
+    let hasHidden = groups.contains { group in
+      group.note != nil || group.volumes.contains { $0.volume == nil }
+    }
+    let isUngrouped = groups.isEmpty && volumes.contains { $0.finding?.isPhysicalVolume == true }
+    return hasHidden || isUngrouped || volumes.contains(where: \.mayHideFiles)
+  }
 }

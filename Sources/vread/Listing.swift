@@ -146,7 +146,7 @@ struct Listing {
       rows.append([
         volume.name, ByteSize.text(volume.byteCount), contents.used,
         volume.volume == nil
-          ? "(not all of it is there, or understood)"
+          ? "(\(volume.doubt ?? "not all of it is there, or understood"))"
           : contents.map(\.text).joined(separator: " or "),
       ])
     }

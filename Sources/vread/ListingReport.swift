@@ -71,6 +71,7 @@ struct ListingReport: Encodable {
       let name: String
       let size: UInt64
       let contents: [Content]?
+      let note: String?
     }
 
     let name: String
@@ -98,7 +99,7 @@ struct ListingReport: Encodable {
         volumes: group.volumes.map { volume in
           Group.Volume(
             name: volume.name, size: volume.byteCount,
-            contents: volume.volume?.contents.map { Content($0) })
+            contents: volume.volume?.contents.map { Content($0) }, note: volume.doubt)
         })
     }
     self.warnings = warnings

@@ -222,6 +222,15 @@ struct SkipPlanTests {
     let running = FakeFileSystem(size)
     running.fileDoubt = "its journal has not been replayed"
     #expect(try plan([root, running], [.excluded], ["/cache/**"]).files.map(\.path).isEmpty)
+    // So may what is encrypted; swap has no files.
+    for (kind, isRoot) in [("LUKS", false), ("Linux swap", true), ("squashfs", true)] {
+      var layout = MachineLayout.fake([root, FakeFileSystem(size)])
+      layout.volumes[1].contents = [GuestFinding(kind)]
+      var exclusions = Exclusions()
+      try exclusions.add("/cache/**")
+      let plan = SkipPlan(layout, kinds: [.excluded], exclusions: exclusions)
+      #expect(plan.files.map(\.path) == (isRoot ? ["/cache/a"] : []))
+    }
     let linux = FakeFileSystem(size)
     linux.add("/etc/fstab", content: Array("UUID=9 / ext4 x 0 1\n".utf8))
     let windows = FakeFileSystem(size)

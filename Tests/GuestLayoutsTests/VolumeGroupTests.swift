@@ -73,4 +73,53 @@ struct VolumeGroupTests {
     ]
     #expect(free(absurd).isEmpty)
   }
+
+  /// As lvm2 2.03 writes a thin pool with a volume in it, a snapshot and its origin, and one that is plain.
+  static let mixed = """
+    vg0 { id = "V" seqno = 9 extent_size = 1024
+    physical_volumes { pv0 { id = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" pe_start = 2048 pe_count = 6 } }
+    logical_volumes {
+    plain { status = ["READ", "WRITE", "VISIBLE"] creation_host = "h" segment_count = 1
+     segment1 { start_extent = 0 extent_count = 1 type = "striped" stripe_count = 1 stripes = ["pv0", 0] } }
+    old { status = ["READ", "WRITE", "VISIBLE"] segment_count = 1
+     segment1 { start_extent = 0 extent_count = 1 type = "striped" stripe_count = 1 stripes = ["pv0", 1] } }
+    kept { status = ["READ", "WRITE", "VISIBLE"] segment_count = 1
+     segment1 { start_extent = 0 extent_count = 1 type = "striped" stripe_count = 1 stripes = ["pv0", 2] } }
+    snapshot0 { status = ["READ", "WRITE", "VISIBLE"] segment_count = 1
+     segment1 { start_extent = 0 extent_count = 1 type = "snapshot"
+      chunk_size = 8 origin = "old" cow_store = "kept" } }
+    pool { status = ["READ", "WRITE", "VISIBLE"] segment_count = 1
+     segment1 { start_extent = 0 extent_count = 1 type = "thin-pool" metadata = "pool_tmeta" pool = "pool_tdata"
+      transaction_id = 1 chunk_size = 128 discards = "passdown" zero_new_blocks = 1 } }
+    vm { status = ["READ", "WRITE", "VISIBLE"] segment_count = 1
+     segment1 { start_extent = 0 extent_count = 1 type = "thin" thin_pool = "pool" transaction_id = 0
+      device_id = 1 } }
+    pool_tmeta { status = ["READ", "WRITE"] segment_count = 1
+     segment1 { start_extent = 0 extent_count = 1 type = "striped" stripe_count = 1 stripes = ["pv0", 3] } }
+    pool_tdata { status = ["READ", "WRITE"] segment_count = 1
+     segment1 { start_extent = 0 extent_count = 1 type = "striped" stripe_count = 1 stripes = ["pv0", 4] } } } }
+    """
+
+  @Test func `only plain volumes are looked into that nothing else is made of`() {
+    let layout = VolumeGroupTests.disk(VolumeGroupTests.mixed).layout
+    #expect(layout.groups.count == 1)
+    let known = layout.groups.first?.volumes.filter { $0.volume != nil }.map(\.name)
+    #expect(known == ["plain"])
+    let doubts = layout.groups.first?.volumes.compactMap(\.doubt)
+    #expect(
+      doubts == [
+        "needed by one of the type 'snapshot'", "needed by one of the type 'snapshot'",
+        "of the type 'thin-pool'", "of the type 'thin'",
+      ])
+    // The last extent belongs to no volume; those of hidden volumes do.
+    let last: Range<UInt64> = 3_670_016..<4_194_304
+    #expect(layout.skipped(.free) == [last])
+  }
+
+  @Test func `what lies on a physical volume in an unknown way is free for nobody`() {
+    let text = VolumeGroupTests.mixed.split(separator: "metadata = \"pool_tmeta\"", maxSplits: 1)
+    let layout = VolumeGroupTests.disk(text.joined(separator: "metadata = \"pv0\"")).layout
+    #expect(layout.groups.first?.note?.contains("thin-pool") == true)
+    #expect(layout.skipped(.free).isEmpty)
+  }
 }

@@ -20,6 +20,7 @@ with_lvm lvcreate -an -Zn -Wn -L 4M -n gone vg-0 "$second"
 with_lvm lvcreate -an -Zn -Wn -L 8M -n swap vg-0 "$second"
 with_lvm lvremove -q -f vg-0/gone
 with_lvm lvextend -L 12M vg-0/swap "$first"
+: >pieces-cow
 noise 10M >content
 lvm_write vg-0/root content
 for name in wide swap; do
@@ -54,7 +55,7 @@ physical = {}
 for line in open('physical'):
     device, start, count, extent = line.strip().split('|')
     physical[device] = (int(start), int(count), int(extent))
-for name in ['wide', 'swap', 'root']:
+for name in ['wide', 'swap', 'root', 'cow']:
     position = 0
     for line in open('pieces-' + name):
         device, place, length = line.split()
@@ -62,7 +63,7 @@ for name in ['wide', 'swap', 'root']:
         start, _, extent = physical[device]
         used[device] |= set(range((place - start) // extent, (place + length - 1 - start) // extent + 1))
         kept = max(0, min(length, 65536 - position))
-        if kind == 'swap' and name != 'root':
+        if kind == 'swap' and name in ['wide', 'swap']:
             wipe(device, place + kept, length - kept)
         position += length
 if kind == 'free':
@@ -121,15 +122,29 @@ shows "volume group vg-0 " "physical volume pv1 ($second) "
 vstore put -q -r R-free --name half --skip free a.raw 2>stderr >/dev/null
 says 'is not there; read whole: swap, wide'
 
-# A snapshot: what its origin calls free may be what the snapshot needs. The group is read whole.
+# A snapshot: what its origin calls free may be what the snapshot needs. Both are read whole; the others are not.
+truncate -s 10M root.ext
+mke2fs -q -t ext4 -d tree/folder root.ext
+lvm_write vg-0/root root.ext
+sync -f a.raw
+works vread --list a.raw b.raw
+shows 'root .* ext4'
 with_lvm lvcreate -an -Zn -Wn -L 4M -n cow vg-0
 with_lvm lvconvert -y -Zn -s vg-0/root vg-0/cow
 sync -f a.raw
-vread --skip free,swap a.raw b.raw 2>stderr >stream
-says "volume group vg-0 is read whole: " "type 'snapshot'"
-vstore put -q -r R-free --name whole <stream >/dev/null
-vrestore -q -r R-free --raw whole:a | cmp - a.raw
-vrestore -q -r R-free --raw whole:b | cmp - b.raw
+works vread --list a.raw b.raw
+shows "root .*needed by one of the type 'snapshot'" 'wide .*Linux swap'
+lvm_pieces vg-0/cow >pieces-cow
+for kind in swap free; do
+  expected $kind
+  vread --skip $kind a.raw b.raw 2>stderr >stream
+  says "volume group vg-0: read whole: cow, root: needed by one of the type 'snapshot'"
+  vstore put -q -r R-$kind --name snapshot <stream >/dev/null
+  for disk in a b; do
+    vrestore -q -r R-$kind --raw snapshot:$disk >copy
+    same expected-$disk copy
+  done
+done
 
 # Damaged metadata: both copies of the text, or the label.
 cp a.raw damaged.raw

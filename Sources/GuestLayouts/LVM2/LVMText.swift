@@ -14,6 +14,16 @@ struct LVMText {
     var list: [Value]? { if case .list(let values) = self { values } else { nil } }
     var section: [String: Value]? { if case .section(let values) = self { values } else { nil } }
     subscript(name: String) -> Value? { section?[name] }
+
+    /// All texts in it, at any depth.
+    var texts: Set<String> {
+      switch self {
+      case .number: []
+      case .text(let text): [text]
+      case .list(let values): values.reduce(into: []) { $0.formUnion($1.texts) }
+      case .section(let values): values.values.reduce(into: []) { $0.formUnion($1.texts) }
+      }
+    }
   }
 
   /// Why a text was refused.

@@ -2,8 +2,9 @@ internal import Blocks
 
 /// An LVM2 volume group, as far as its physical volumes are on the disks at hand.
 ///
-/// Only groups of linear and striped segments are looked into. Others are read whole: what a
-/// snapshot, a thin pool or a mirror needs of what a file system calls free cannot be told.
+/// Only volumes of linear and striped segments are looked into that no other volume is made of. Others
+/// are read whole: what a snapshot, a thin pool or a mirror needs of what a file system calls free
+/// cannot be told.
 public struct VolumeGroup: Sendable {
   public let name: String
   public let uuid: String?
@@ -27,6 +28,8 @@ public struct LogicalVolume: Sendable {
   public let byteCount: UInt64
   /// Its content; nil when a part of it is not there or cannot be understood.
   public let volume: GuestVolume?
+  /// Why it is not looked into: `of the type 'thin'`, `needed by one of the type 'snapshot'`.
+  public var doubt: String?
 }
 
 /// What the text of a group says, checked and in bytes.
@@ -53,10 +56,15 @@ struct GroupDescription {
   }
 
   struct Logical {
+    /// Its name, and the same for the user.
+    let key: String
     let name: String
     let isVisible: Bool
+    /// Those that lie on physical volumes.
     let segments: [Segment]
-    var extentCount: UInt64 { segments.last.map { $0.start + $0.extentCount } ?? 0 }
+    let extentCount: UInt64
+    /// Why nobody looks into it.
+    var doubt: String?
   }
 
   var name: String
@@ -94,8 +102,13 @@ struct GroupDescription {
     guard Set(physicals.values.map(\.uuid)).count == physicals.count else {
       throw refusal("two of its physical volumes are the same one")
     }
+    var needed: [String: String] = [:]
     for (name, value) in group["logical_volumes"]?.section ?? [:] {
-      logicals.append(try logical(name, value))
+      logicals.append(try logical(name, value, &needed))
+    }
+    for index in logicals.indices {
+      guard logicals[index].doubt == nil, let type = needed[logicals[index].key] else { continue }
+      logicals[index].doubt = "needed by one of the type '\(type)'"
     }
     logicals.sort { $0.name < $1.name }
   }
@@ -109,7 +122,11 @@ struct GroupDescription {
     return UInt64(number)
   }
 
-  private func logical(_ name: String, _ value: LVMText.Value) throws -> Logical {
+  /// - Parameter needed: For the names of all that volumes of other types are made of those types.
+  private func logical(
+    _ key: String, _ value: LVMText.Value, _ needed: inout [String: String]
+  ) throws -> Logical {
+    let name = GuestText.label(Array(key.utf8)) ?? "?"
     let status = (value["status"]?.list ?? []).compactMap(\.text)
     let segmentCount = try count(value["segment_count"], "segment_count")
     guard segmentCount <= UInt64(value.section?.count ?? 0) else {
@@ -117,26 +134,40 @@ struct GroupDescription {
     }
     var segments: [Segment] = []
     var end: UInt64 = 0
+    var doubt: String?
+    var isInternal = false
     for index in 0..<segmentCount {
       guard let part = value["segment\(index + 1)"] else {
         throw refusal("\(name): segment \(index + 1) is missing")
       }
-      let type = part["type"]?.text ?? ""
-      guard type == "striped" || type == "linear" else {
-        throw refusal("\(name) is of the type '\(type)'")
+      guard try count(part["start_extent"], "start_extent") == end else {
+        throw refusal("\(name): its segments have gaps")
       }
-      let segment = try self.segment(part, name)
-      guard segment.start == end else { throw refusal("\(name): its segments have gaps") }
-      end += segment.extentCount
+      end += try count(part["extent_count"], "extent_count")
       // Thereby no place in the volume overflows, in bytes.
       guard end <= UInt64(Int64.max) / extentByteCount else {
         throw refusal("\(name): its size is absurd")
       }
-      segments.append(segment)
+      let type = part["type"]?.text ?? ""
+      if type == "striped" || type == "linear" {
+        segments.append(try segment(part, name))
+      } else {
+        // Whatever it is, it says by names what it is made of.
+        let shown = GuestText.label(Array(type.utf8)) ?? ""
+        for text in value.texts {
+          guard physicals[text] == nil else {
+            throw refusal("\(name) is of the type '\(shown)'")
+          }
+          needed[text] = shown
+        }
+        doubt = "of the type '\(shown)'"
+        // The name of such a volume is no one's but LVM's own.
+        isInternal = isInternal || type == "snapshot"
+      }
     }
     return Logical(
-      name: GuestText.label(Array(name.utf8)) ?? "?", isVisible: status.contains("VISIBLE"),
-      segments: segments)
+      key: key, name: name, isVisible: !isInternal && status.contains("VISIBLE"),
+      segments: segments, extentCount: end, doubt: doubt)
   }
 
   private func segment(_ part: LVMText.Value, _ name: String) throws -> Segment {

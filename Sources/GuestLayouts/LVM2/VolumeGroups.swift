@@ -85,6 +85,7 @@ enum VolumeGroups {
     } catch {
       group.refuse("\(error)")
     }
+    group.tellDoubts()
     group.tellMissing()
     return group
   }
@@ -131,10 +132,12 @@ enum VolumeGroups {
         }
       }
       guard logical.isVisible else { continue }
+      let isKnown = isWhole && logical.doubt == nil
       group.volumes.append(
         LogicalVolume(
           name: logical.name, byteCount: logical.extentCount * description.extentByteCount,
-          volume: isWhole ? try look(into: placement, logical.name, group, sources) : nil))
+          volume: isKnown ? try look(into: placement, logical.name, group, sources) : nil,
+          doubt: logical.doubt))
     }
     for (name, member) in places {
       guard let physical = description.physicals[name] else { continue }
@@ -160,17 +163,29 @@ enum VolumeGroups {
 }
 
 extension VolumeGroup {
+  /// Says which logical volumes are read whole for what they are.
+  fileprivate mutating func tellDoubts() {
+    let reasons = Dictionary(grouping: volumes.filter { $0.doubt != nil }) { $0.doubt ?? "" }
+    for (reason, volumes) in reasons.sorted(by: { $0.key < $1.key }) {
+      let names = VolumeGroup.list(volumes.map(\.name), limit: 8)
+      warnings.append("volume group \(name): read whole: \(names): \(reason)")
+    }
+  }
+
+  /// The first few of a list.
+  private static func list(_ texts: [String], limit: Int) -> String {
+    texts.prefix(limit).joined(separator: ", ") + (texts.count > limit ? ", ..." : "")
+  }
+
   /// Says which disks are not there, and which logical volumes are read whole for it.
   fileprivate mutating func tellMissing() {
     guard note == nil, !missing.isEmpty else { return }
     missing.sort()
-    let list = missing.prefix(4).joined(separator: ", ") + (missing.count > 4 ? ", ..." : "")
-    let note = "physical volume \(list) is not there"
+    let note = "physical volume \(VolumeGroup.list(missing, limit: 4)) is not there"
     self.note = note
-    let partial = volumes.filter { $0.volume == nil }.map(\.name)
-    let names = partial.prefix(8).joined(separator: ", ") + (partial.count > 8 ? ", ..." : "")
-    warnings.append(
-      "volume group \(name): \(note)" + (partial.isEmpty ? "" : "; read whole: \(names)"))
+    let partial = volumes.filter { $0.volume == nil && $0.doubt == nil }.map(\.name)
+    let names = partial.isEmpty ? "" : "; read whole: \(VolumeGroup.list(partial, limit: 8))"
+    warnings.append("volume group \(name): \(note)\(names)")
   }
 
   /// Makes sure that nothing of the group is left out.

@@ -50,7 +50,7 @@ struct MountPoints {
   private(set) var folders: [Int: [[UInt8]]] = [:]
   /// Whether there is a root with an fstab, or files that cannot be looked at and may hold one: then what no fstab
   /// names is not known by a path.
-  private(set) var mayHaveRoot = false
+  private(set) var mayHaveRoot: Bool
   /// For the index of a root the lines that name a partition as no disk tells it, such as /dev/sda4.
   private(set) var unknown: [(root: Int, line: MountLine)] = []
   /// The swap files that an fstab names, as paths in the guest.
@@ -65,8 +65,11 @@ struct MountPoints {
   /// The most bytes of an fstab.
   static let byteLimit: UInt64 = 1 << 20
 
-  /// - Parameter volumes: With the trees of their files, where they have one.
-  init(_ volumes: [GuestVolume], _ trees: [(any FileTree)?]) {
+  /// - Parameters:
+  ///   - volumes: With the trees of their files, where they have one.
+  ///   - hidesFiles: Whether there may be more, which nobody can look at.
+  init(_ volumes: [GuestVolume], _ trees: [(any FileTree)?], hidesFiles: Bool = false) {
+    mayHaveRoot = hidesFiles
     for index in volumes.indices {
       if trees[index] == nil, volumes[index].finding?.fileSystem != nil { mayHaveRoot = true }
       guard let tree = trees[index], let lines = MountPoints.fstab(tree) else { continue }

@@ -42,7 +42,9 @@ public struct SkipPlan: Sendable {
     }
     let volumes = known.map { layout.volumes[$0] }
     let trees = volumes.map { tree(of: $0) }
-    let points = MountPoints(volumes, trees)
+    let mayHideFiles = layout.mayHideFiles
+    if mayHideFiles { matches.isComplete = false }
+    let points = MountPoints(volumes, trees, hidesFiles: mayHideFiles)
     for (index, volume) in volumes.enumerated() {
       for (kind, extents) in volume.finding?.skippable ?? [:] where kinds.contains(kind) {
         gathered.add(extents, kind, of: volume)
