@@ -40,15 +40,15 @@ struct Checker {
   ///   - original: Gives the same file system as it was, asked for when the check fails: what was
   ///     damaged before is not the backup's fault.
   func check(
-    _ image: AtomicFile, original: () throws -> AtomicFile?
+    _ image: ScratchImage, original: () throws -> ScratchImage?
   ) throws -> AuditCheck.Outcome {
     guard let path = Command.path(of: name) else {
       return .notDone("\(name) is not installed (Debian: \(package))")
     }
-    let result = try Command.run([path] + arguments + [image.temporary])
+    let result = try Command.run([path] + arguments + [image.path])
     guard result.status != 0 else { return .passed("nothing is wrong") }
     if let original = try original() {
-      let before = try Command.run([path] + arguments + [original.temporary])
+      let before = try Command.run([path] + arguments + [original.path])
       if before.status == result.status {
         return .notDone("\(name) finds the same fault in the original (status \(before.status))")
       }

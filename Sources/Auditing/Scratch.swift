@@ -10,9 +10,9 @@ struct Scratch {
 
   /// Writes the bytes of a source to a sparse file.
   ///
-  /// - Returns: The file, which is never to be committed, and is gone with its owner.
+  /// - Returns: The image, whose file is gone with it.
   /// - Throws: `AuditTrouble` with the folder's name, and what reading the source throws.
-  func image(of source: any BlockSource) throws -> AtomicFile {
+  func image(of source: any BlockSource) throws -> ScratchImage {
     let image = try naming {
       try AtomicFile("\(folder)/vpipe-audit.img", replacing: true, permissions: 0o600)
     }
@@ -34,10 +34,51 @@ struct Scratch {
         position += UInt64(count)
       }
     }
-    return image
+    return ScratchImage(image, size: source.size, sectorSize: source.sectorSize)
   }
 
   private func naming<Result>(_ body: () throws -> Result) throws(AuditTrouble) -> Result {
     do { return try body() } catch { throw AuditTrouble(folder, error) }
+  }
+}
+
+/// A volume in a file of its own, which is thrown away.
+///
+/// What it was made of may cost much to read here and there, such as chunks that are packed
+/// together; the file costs nothing.
+final class ScratchImage: BlockSource {
+  /// Never committed.
+  private let owner: Locked<AtomicFile>
+  private let file: FileDescriptor
+  /// The file, for programs.
+  let path: String
+  let size: UInt64
+  let sectorSize: UInt32
+
+  init(_ file: AtomicFile, size: UInt64, sectorSize: UInt32) {
+    owner = Locked(file)
+    self.file = file.file
+    path = file.temporary
+    self.size = size
+    self.sectorSize = sectorSize
+  }
+
+  func read(into bytes: inout MutableSpan<UInt8>, at offset: UInt64) throws {
+    let wanted = offset..<offset + UInt64(bytes.count)
+    do {
+      guard try file.read(into: &bytes, at: offset) == bytes.count else {
+        throw AuditTrouble(path, SourceError(wanted, .ended))
+      }
+    } catch let error as SystemError {
+      throw AuditTrouble(path, error)
+    }
+  }
+
+  func nextData(at offset: UInt64) throws -> Range<UInt64>? {
+    do {
+      return try file.nextData(at: offset, size: size)
+    } catch {
+      throw AuditTrouble(path, error)
+    }
   }
 }
