@@ -31,7 +31,10 @@ public struct MachineLayout: Sendable {
     let hasHidden = groups.contains { group in
       group.note != nil || group.volumes.contains { $0.volume == nil }
     }
-    let isUngrouped = groups.isEmpty && volumes.contains { $0.finding?.isPhysicalVolume == true }
+    // A group inside of another one's volume is not put together.
+    let isUngrouped = volumes.contains {
+      $0.finding?.isPhysicalVolume == true && (groups.isEmpty || $0.logicalName != nil)
+    }
     return hasHidden || isUngrouped || volumes.contains(where: \.mayHideFiles)
   }
 }

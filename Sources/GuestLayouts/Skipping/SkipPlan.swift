@@ -122,8 +122,8 @@ public struct SkipPlan: Sendable {
 
   /// Tells why all of a volume is read that holds no file system which is understood.
   private mutating func tellWhole(_ volume: GuestVolume) {
-    guard let finding = volume.finding, finding.fileSystem == nil, !finding.isPhysicalVolume,
-      !LinuxSwap.kinds.contains(finding.kind)
+    guard let finding = volume.finding, finding.fileSystem == nil,
+      !finding.isPhysicalVolume || volume.logicalName != nil, !LinuxSwap.kinds.contains(finding.kind)
     else { return }
     matches.isComplete = false
     // What has warned of itself said so, and what is never written has nothing free.
