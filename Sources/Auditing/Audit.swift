@@ -28,7 +28,7 @@ public struct Audit {
   ///   - holes: What was left out of each disk on purpose, by kind; zeros are not among it.
   ///   - files: What of it was content of the guest's files.
   ///   - names: The disks' names.
-  ///   - folder: Where file systems are restored for their checkers.
+  ///   - folder: Where file systems are restored to be checked.
   public init(
     _ layout: MachineLayout, originals: [any BlockSource]?, copies: [any BlockSource],
     holes: [[HoleKind: ExtentSet]], files: [LeftOutRange], names: [String], folder: String

@@ -21,7 +21,7 @@ public struct AuditReport {
   ///   - json: Whether each check is told as a JSON object.
   ///   - isQuiet: Whether only failures are told.
   ///   - junit: The JUnit report that is to be written, too.
-  ///   - folder: Where file systems are to be restored for their checkers.
+  ///   - folder: Where file systems are to be restored to be checked.
   /// - Throws: When neither can be made there: an audit takes long.
   public init(json: Bool, isQuiet: Bool, junit: String?, folder: String) throws(Failure) {
     self.json = json

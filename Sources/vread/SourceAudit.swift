@@ -15,7 +15,7 @@ struct SourceAudit {
 
   /// - Parameters:
   ///   - feed: The sources, with what is left out of them.
-  ///   - folder: Where file systems are restored for their checkers; nil takes `TMPDIR`.
+  ///   - folder: Where file systems are restored to be checked; nil takes `TMPDIR`.
   init(
     _ feed: SourceFeed, folder: String?, junit: String?, json: Bool, _ options: OutputOptions
   ) {

@@ -27,7 +27,7 @@ struct AuditPoint: Tool {
 
   @Option(
     help: ArgumentHelp(
-      "Where file systems are restored for their checkers ($TMPDIR).", valueName: "folder"),
+      "Where file systems are restored to be checked ($TMPDIR).", valueName: "folder"),
     completion: .directory)
   var spool: String?
 
