@@ -47,9 +47,11 @@ for size in 1024 2048 4096; do
     variant "ext4-$size-$features-small" 128M -t ext4 -b $size -O "$features" -g 2048
   done
   for cluster in 2 4 16; do
+    # mke2fs takes no more blocks for a group than a bitmap of its own would have bits.
+    group=$((2048 * cluster < 8 * size ? 2048 * cluster : 8 * size))
     variant ext4-$size-bigalloc-$cluster 128M -t ext4 -b $size -O bigalloc -C $((size * cluster))
     variant ext4-$size-bigalloc-meta-$cluster 128M -t ext4 -b $size -O bigalloc,meta_bg,^resize_inode -C $((size * cluster)) \
-      -g $((2048 * cluster))
+      -g $group
     variant ext4-$size-bigalloc-old-$cluster 128M -t ext4 -b $size -O bigalloc,^metadata_csum,uninit_bg,^64bit \
       -C $((size * cluster))
   done
