@@ -71,4 +71,20 @@ struct PathPatternTests {
     #expect(root.into(NameText(Array("var".utf8), .exact), .exact).isOpen)
     #expect(!root.into(NameText(Array("usr".utf8), .exact), .exact).isOpen)
   }
+
+  @Test func `bytes that are no UTF-8 match no sign of a pattern`() throws {
+    let names: [[UInt8]] = [[0x61, 0xE9], [0x61, 0xE8], Array("a\u{FFFD}".utf8)]
+    for (pattern, matching) in [
+      ("/a\u{FFFD}", [2]), ("/a?", [0, 1, 2]), ("/a*", [0, 1, 2]), ("/a[\u{FFFD}]", [2]),
+    ] {
+      var exclusions = Exclusions()
+      try exclusions.add(pattern)
+      for rule in [NameRule.exact, .ignoringCase] {
+        let found = names.indices.filter {
+          Exclusions.Progress(exclusions).into(NameText(names[$0], rule), rule).isExcluded
+        }
+        #expect(found == matching)
+      }
+    }
+  }
 }

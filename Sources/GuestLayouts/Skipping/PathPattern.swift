@@ -138,7 +138,7 @@ struct NamePattern: Equatable, Sendable {
   }
 
   /// Goes back to the last run only: as long as the name and the pattern together, times each other.
-  private static func matches(_ name: [Unicode.Scalar], _ tokens: [Token]) -> Bool {
+  private static func matches(_ name: [Unicode.Scalar?], _ tokens: [Token]) -> Bool {
     var at = 0
     var token = 0
     var retry: (at: Int, token: Int)?
@@ -162,12 +162,14 @@ struct NamePattern: Equatable, Sendable {
 }
 
 extension NamePattern.Token {
-  fileprivate func takes(_ sign: Unicode.Scalar) -> Bool {
+  /// - Parameter sign: Nil for bytes that are no sign.
+  fileprivate func takes(_ sign: Unicode.Scalar?) -> Bool {
     switch self {
     case .sign(let own): return own == sign
     case .one: return true
     case .run: return false
     case .set(let ranges, let isInverted):
+      guard let sign else { return isInverted }
       let other = sign.properties.uppercaseMapping.unicodeScalars.first ?? sign
       return ranges.contains { $0.contains(sign) || $0.contains(other) } != isInverted
     }
@@ -176,14 +178,35 @@ extension NamePattern.Token {
 
 /// A name as patterns see it.
 struct NameText {
-  let signs: [Unicode.Scalar]
-  let folded: [Unicode.Scalar]
+  /// Its signs; nil for each error in a name that is no UTF-8, which is what no pattern names.
+  let signs: [Unicode.Scalar?]
+  let folded: [Unicode.Scalar?]
 
   init(_ bytes: [UInt8], _ rule: NameRule) {
-    signs = Array(String(decoding: bytes, as: UTF8.self).unicodeScalars)
+    if let text = String(validating: bytes, as: UTF8.self) {
+      signs = Array(text.unicodeScalars)
+    } else {
+      signs = NameText.decoded(bytes)
+    }
     switch rule {
     case .exact: folded = []
-    case .ignoringCase: folded = signs.flatMap { NamePattern.folded($0) }
+    case .ignoringCase:
+      folded = signs.flatMap { sign -> [Unicode.Scalar?] in
+        sign.map { NamePattern.folded($0) } ?? [nil]
+      }
+    }
+  }
+
+  private static func decoded(_ bytes: [UInt8]) -> [Unicode.Scalar?] {
+    var decoder = UTF8()
+    var source = bytes.makeIterator()
+    var signs: [Unicode.Scalar?] = []
+    while true {
+      switch decoder.decode(&source) {
+      case .scalarValue(let sign): signs.append(sign)
+      case .error: signs.append(nil)
+      case .emptyInput: return signs
+      }
     }
   }
 }

@@ -37,7 +37,11 @@ extension FileTree {
       let isSame =
         switch nameRule {
         case .exact: entry.name == name
-        case .ignoringCase: NameText(entry.name, nameRule).folded == wanted.folded
+        case .ignoringCase:
+          // Bytes that are no signs are equal to none.
+          entry.name == name
+            || !wanted.folded.contains(nil)
+              && NameText(entry.name, nameRule).folded == wanted.folded
         }
       if isSame { found = entry.id }
       return !isSame
