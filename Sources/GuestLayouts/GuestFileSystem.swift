@@ -14,6 +14,8 @@ public protocol GuestFileSystem: Sendable {
   /// files can be trusted. It concerns swap files and files that the user excludes. What throws in
   /// `freeSpace` need not be told here as well: both are asked.
   var fileDoubt: String? { get }
+  /// Whether a machine has suspended with its state in one of the files.
+  var isSuspended: Bool { get }
   /// Looks for what belongs to nothing: no file, no directory, no structure of any kind.
   ///
   /// - Throws: `GuestDoubt` when nothing may be left out, `FormatError` for damage, `SourceError`.
@@ -25,6 +27,8 @@ public protocol GuestFileSystem: Sendable {
 }
 
 extension GuestFileSystem {
+  public var isSuspended: Bool { false }
+
   /// Bytes in use: by its counters, or else by its map; nil when neither can be told.
   public var bytesInUse: UInt64? {
     if let usedByteCount { return usedByteCount }

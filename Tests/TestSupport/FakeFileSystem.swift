@@ -22,6 +22,7 @@ public final class FakeFileSystem: GuestFileSystem, FileTree, @unchecked Sendabl
   public var nodes: [UInt64: Node] = [2: Node(file: GuestFile(id: 2, kind: .directory))]
   public var free: Result<[Range<UInt64>], GuestDoubt> = .success([])
   public var fileDoubt: String?
+  public var isSuspended = false
   public var nameRule = NameRule.exact
   public let byteCount: UInt64
   public var usedByteCount: UInt64? { nil }

@@ -29,6 +29,15 @@ struct NTFSFileSystem: GuestFileSystem {
     }
   }
 
+  var isSuspended: Bool {
+    do {
+      return try NTFSState.isHibernated(volume)
+    } catch {
+      // What cannot be read is read whole, and tells why.
+      return false
+    }
+  }
+
   func freeSpace() throws -> FreeSpace {
     if let doubt = try NTFSState.doubt(of: volume) { throw GuestDoubt(doubt) }
     let known = try NTFSSystemFiles(of: volume)

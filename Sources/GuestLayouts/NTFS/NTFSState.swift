@@ -46,30 +46,49 @@ enum NTFSState {
 
   /// What lies in the root directory: a hibernated Windows, and shadow copies' files.
   private static func rootDoubt(of volume: NTFSVolume) throws -> String? {
-    let root = try volume.node(.root)
+    let names = try RootNames(volume)
+    if try isHibernated(volume, names) {
+      return "Windows has hibernated or was shut down by fast startup: hiberfil.sys holds its state"
+    }
+    guard let information = names.information else { return nil }
+    return try NTFSShadows.doubt(of: information, in: volume)
+  }
+
+  /// What matters of the root directory.
+  private struct RootNames {
     var hibernation: NTFSReference?
     var information: NTFSReference?
-    try NTFSIndex(of: root, in: volume).forEachEntry { entry in
-      if entry.isNamed("hiberfil.sys") { hibernation = entry.reference }
-      if entry.isNamed("system volume information") { information = entry.reference }
-      return hibernation == nil || information == nil
+
+    init(_ volume: NTFSVolume) throws {
+      let root = try volume.node(.root)
+      var hibernation: NTFSReference?
+      var information: NTFSReference?
+      try NTFSIndex(of: root, in: volume).forEachEntry { entry in
+        if entry.isNamed("hiberfil.sys") { hibernation = entry.reference }
+        if entry.isNamed("system volume information") { information = entry.reference }
+        return hibernation == nil || information == nil
+      }
+      self.hibernation = hibernation
+      self.information = information
     }
-    if let hibernation, let doubt = try hibernationDoubt(volume, hibernation) { return doubt }
-    if let information { return try NTFSShadows.doubt(of: information, in: volume) }
-    return nil
+  }
+
+  /// Whether Windows has hibernated, be it for a fast start, and will go on from there.
+  ///
+  /// - Throws: `FormatError` for damage, `SourceError`.
+  static func isHibernated(_ volume: NTFSVolume) throws -> Bool {
+    try isHibernated(volume, RootNames(volume))
   }
 
   /// A file of zeros, or one that Windows has woken up from, means nothing any more.
-  private static func hibernationDoubt(
-    _ volume: NTFSVolume, _ reference: NTFSReference
-  ) throws -> String? {
-    let node = try volume.node(reference)
-    guard let content = try volume.content(.data, of: node), content.size > 0 else { return nil }
+  private static func isHibernated(_ volume: NTFSVolume, _ names: RootNames) throws -> Bool {
+    guard let reference = names.hibernation,
+      let content = try volume.content(.data, of: try volume.node(reference)), content.size > 0
+    else { return false }
     let source = try NTFSFiles.source(of: content, in: volume)
     let head = try source.bytes(Int(min(4096, source.size)), at: 0) ?? []
     let isWoken = ["wake", "WAKE"].contains { head.starts(with: Array($0.utf8)) }
-    if isWoken || head.allSatisfy({ $0 == 0 }) { return nil }
-    return "Windows has hibernated or was shut down by fast startup: hiberfil.sys holds its state"
+    return !isWoken && !head.allSatisfy { $0 == 0 }
   }
 }
 
