@@ -101,7 +101,8 @@ public struct Audit {
   /// The check of a volume that no file system is in; nil where what is in it is looked at elsewhere.
   private func withoutFiles(_ volume: GuestVolume, _ place: String) -> AuditCheck? {
     guard let finding = volume.finding else {
-      return AuditCheck(place, "skipped", .passed("\(leftOut(of: volume)) left out"))
+      let text = "\(leftOut(of: volume)) left out, but nothing in it is known"
+      return AuditCheck(place, "skipped", .failed([text]))
     }
     guard !finding.isPhysicalVolume else { return nil }
     return AuditCheck(

@@ -29,13 +29,6 @@ public struct GuestVolume: Sendable {
   /// The index of the disk that its first byte is on; nil when it has none.
   public var disk: Int? { placement.byteCount > 0 ? placement.run(at: 0).place.disk : nil }
 
-  /// Whether something is in it that is not understood, and may have files.
-  var mayHideFiles: Bool {
-    guard let finding else { return !contents.isEmpty }
-    return finding.fileSystem == nil && !finding.isPhysicalVolume
-      && !LinuxSwap.kinds.contains(finding.kind) && !Signature.isReadOnly(finding.kind)
-  }
-
   /// Whether something could be left out of it, if it is what it looks like.
   var isPromising: Bool {
     contents.contains { !$0.skippable.isEmpty || $0.fileSystem != nil || $0.physicalVolume != nil }

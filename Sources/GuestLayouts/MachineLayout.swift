@@ -5,7 +5,7 @@ public struct MachineLayout: Sendable {
   /// One for each disk, in their order.
   public private(set) var disks: [DiskLayout]
   /// The volume groups whose physical volumes are on the disks.
-  public private(set) var groups: [VolumeGroup] = []
+  public internal(set) var groups: [VolumeGroup] = []
   /// All places for file systems and swap: disks, partitions, logical volumes.
   public internal(set) var volumes: [GuestVolume]
 
@@ -22,19 +22,5 @@ public struct MachineLayout: Sendable {
       volumes += group.volumes.compactMap(\.volume)
     }
     self.disks = disks
-  }
-
-  /// Whether there may be files that nobody can look at, and an fstab among them.
-  ///
-  /// They may be encrypted, in arrays, or in volumes of groups that are not understood.
-  var mayHideFiles: Bool {
-    let hasHidden = groups.contains { group in
-      group.note != nil || group.volumes.contains { $0.volume == nil }
-    }
-    // A group inside of another one's volume is not put together.
-    let isUngrouped = volumes.contains {
-      $0.finding?.isPhysicalVolume == true && (groups.isEmpty || $0.logicalName != nil)
-    }
-    return hasHidden || isUngrouped || volumes.contains(where: \.mayHideFiles)
   }
 }

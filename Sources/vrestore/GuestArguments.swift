@@ -150,6 +150,13 @@ struct PointFiles {
     let asked = words.joined(separator: " ")
     let there = layout.volumes.filter { isChosen($0) && $0.placement.byteCount > 0 }
     let kinds = Set(there.flatMap(\.contents).map(\.kind)).sorted().joined(separator: ", ")
+    let hidden = layout.groups.lazy.flatMap { group in
+      group.volumes.lazy.filter { "\(group.name)/\($0.name)" == arguments.logicalVolume }
+    }.first { $0.volume == nil }
+    if let hidden {
+      let reason = hidden.doubt ?? "not all there, or not understood"
+      return Failure(.notFound, "\(asked) is \(reason): its files cannot be read")
+    }
     let readable = files.fileSystems.prefix(10).map { title($0.volume) }.joined(separator: ", ")
     return Failure(
       .notFound,

@@ -236,9 +236,28 @@ struct SkipPlanTests {
     let windows = FakeFileSystem(size)
     windows.nameRule = .ignoringCase
     windows.add("/Windows/Temp/a", [8192..<16384])
-    #expect(
-      try plan([linux, windows], [.excluded], ["C:\\Windows\\Temp"]).files.map(\.path)
-        == ["/Windows/Temp/a"])
+    // A drive without Windows is mounted somewhere.
+    for (kind, isDrive) in [("NTFS", true), ("FAT32", false)] {
+      var layout = MachineLayout.fake([linux, windows])
+      layout.volumes[1].contents[0].kind = kind
+      var exclusions = Exclusions()
+      try exclusions.add("C:\\Windows\\Temp")
+      let plan = SkipPlan(layout, kinds: [.excluded], exclusions: exclusions)
+      #expect(plan.files.map(\.path) == (isDrive ? ["/Windows/Temp/a"] : []))
+    }
+  }
+
+  @Test func `when Windows sleeps its other drives are read whole`() throws {
+    let systems = (0..<3).map { _ in FakeFileSystem(size) }
+    for system in systems { system.free = .success([8192..<16384]) }
+    systems[0].isSuspended = true
+    systems[0].free = .failure(GuestDoubt("it sleeps"))
+    var layout = MachineLayout.fake(systems)
+    layout.volumes[0].contents[0].kind = "NTFS"
+    layout.volumes[1].contents[0].kind = "FAT32"
+    let plan = SkipPlan(layout, kinds: [.free])
+    #expect(plan.skipped[0][.free]?.ranges == [2 * size + 8192..<2 * size + 16384])
+    #expect(plan.warnings[0].contains { $0.contains("Windows has suspended on partition 1") })
   }
 
   @Test func `of two volumes with one name neither is known to be mounted`() throws {

@@ -1,4 +1,5 @@
 import Blocks
+import TestSupport
 import Testing
 
 @testable import GuestLayouts
@@ -108,7 +109,8 @@ struct VolumeGroupTests {
     let doubts = layout.groups.first?.volumes.compactMap(\.doubt)
     #expect(
       doubts == [
-        "needed by one of the type 'snapshot'", "of the type 'thin-pool'", "of the type 'thin'",
+        "of the type 'snapshot'", "needed by one of the type 'snapshot'", "of the type 'thin-pool'",
+        "of the type 'thin'",
       ])
     // The last extent belongs to no volume; those of hidden volumes do.
     let last: Range<UInt64> = 3_670_016..<4_194_304
@@ -120,5 +122,75 @@ struct VolumeGroupTests {
     let layout = VolumeGroupTests.disk(text.joined(separator: "metadata = \"pv0\"")).layout
     #expect(layout.groups.first?.note?.contains("thin-pool") == true)
     #expect(layout.skipped(.free).isEmpty)
+  }
+
+  @Test(arguments: [0, 1, 3, 4]) func `a machine that suspends is seen in hidden volumes too`(
+    extent: Int
+  ) {
+    var disk = VolumeGroupTests.disk(VolumeGroupTests.mixed)
+    disk.swap(at: (1 << 20) + extent * (512 << 10), 512 << 10, magic: "S1SUSPEND\0")
+    #expect(disk.layout.skipped(.free).isEmpty)
+  }
+
+  @Test func `a name that a hidden volume has as well is nobody's`() throws {
+    let root = FakeFileSystem(1 << 20)
+    let other = FakeFileSystem(1 << 20)
+    root.add("/etc/fstab", content: Array("LABEL=fs1 /var ext4 defaults 0 2\n".utf8))
+    other.add("/cache/a", [8192..<16384])
+    var exclusions = Exclusions()
+    try exclusions.add("/var/cache/**")
+    var layout = MachineLayout.fake([root, other])
+    #expect(SkipPlan(layout, kinds: [.excluded], exclusions: exclusions).files.count == 1)
+    layout.groups = [VolumeGroup(name: "vg", uuid: nil, firstDisk: 0)]
+    layout.groups[0].hidden = [GuestFinding("ext4", label: "fs1")]
+    #expect(SkipPlan(layout, kinds: [.excluded], exclusions: exclusions).files.count == 0)
+  }
+
+  @Test(arguments: [
+    ("extent_size = 1024", "extent_size = 1024 } vg1 { extent_size = 1024"),
+    ("segment_count = 1", "segment_count = 0"), ("segment1 {", "segment2 { x = 1 } segment1 {"),
+  ])
+  func `texts that lvm2 would not write are refused`(old: String, new: String) {
+    let text = VolumeGroupTests.mixed.split(separator: old, maxSplits: 1).joined(separator: new)
+    let layout = VolumeGroupTests.disk(text).layout
+    #expect(layout.skipped(.free).isEmpty)
+    #expect(layout.groups.first?.note?.contains("read whole") == true)
+  }
+
+  @Test func `a volume may have many segments of unknown types`() {
+    var segments = ""
+    for index in 0..<500 {
+      segments +=
+        "segment\(index + 1) { start_extent = 0 extent_count = 0 type = \"t\" a = \"b\" }\n"
+    }
+    let text = """
+      vg0 { id = "V" extent_size = 1024
+      physical_volumes { pv0 { id = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" pe_start = 2048 pe_count = 6 } }
+      logical_volumes { many { status = ["VISIBLE"] segment_count = 500 \(segments) } } }
+      """
+    let layout = VolumeGroupTests.disk(text).layout
+    #expect(layout.groups.first?.volumes.first?.doubt == "of the type 't'")
+  }
+
+  @Test func `a physical volume of no known group may hide an fstab`() throws {
+    let system = FakeFileSystem(1 << 20)
+    system.add("/tmp/a", [8192..<16384])
+    var exclusions = Exclusions()
+    try exclusions.add("/tmp/**")
+    func count(_ contents: [GuestFinding], _ bytes: [UInt8]) -> Int {
+      var layout = MachineLayout.fake([system])
+      layout.volumes.append(
+        GuestVolume(
+          title: "another", placement: Placement(disk: 0, range: 4 << 20..<5 << 20),
+          source: MemoryDisk(bytes), contents: contents))
+      return SkipPlan(layout, kinds: [.excluded], exclusions: exclusions).files.count
+    }
+    let zeros = [UInt8](repeating: 0, count: 4096)
+    var physical = GuestFinding("LVM2 PV")
+    physical.physicalVolume = PhysicalVolume(uuid: "x")
+    #expect(count([physical], zeros) == 0)
+    #expect(count([], zeros) == 1)
+    #expect(count([], zeros + [1]) == 0)
+    #expect(count([GuestFinding("Linux swap")], zeros + [1]) == 1)
   }
 }

@@ -146,6 +146,8 @@ for kind in swap free; do
     same expected-$disk copy
   done
 done
+fails 10 vrestore ls -r R-free snapshot --logical-volume vg-0/root /
+says "vg-0/root is needed by one of the type 'snapshot': its files cannot be read"
 
 # Damaged metadata: both copies of the text, or the label.
 cp a.raw damaged.raw

@@ -43,7 +43,7 @@ public struct MachineFiles: Sendable {
         return nil
       }
     }
-    let points = MountPoints(layout.volumes, trees)
+    let points = MountPoints(layout.volumes, trees, layout.unseen)
     for (index, volume) in layout.volumes.enumerated() {
       guard let tree = trees[index] else { continue }
       indices[index] = fileSystems.count

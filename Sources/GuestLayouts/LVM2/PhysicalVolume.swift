@@ -28,14 +28,27 @@ internal import Bytes
 /// The text is a ring that starts behind those 512 bytes. Little-endian. LVM2 source,
 /// lib/format_text/layout.h and lib/label/label.h.
 struct PhysicalVolume: Equatable, Sendable {
+  /// Where a text is that was in order when it was found.
+  ///
+  /// Texts may be long, and many.
+  struct Text: Equatable {
+    /// The area of metadata, and where in it the text starts, in bytes.
+    let area: Range<UInt64>
+    let start: UInt64
+    let byteCount: UInt64
+    let checksum: UInt32
+  }
+
   /// 32 letters and digits, as in the metadata without the dashes.
   var uuid: String
   /// The newest text that is in order; nil when there is none, as on one that keeps no metadata.
-  var metadata: String?
+  var text: Text?
   /// Where its label and its areas of metadata lie: no extent can be there.
   var reserved = ExtentSet()
   /// Whether each area that should hold a text holds one that is in order.
   var isSound = true
+
+  init(uuid: String) { self.uuid = uuid }
 
   /// LVM's CRC-32: the ordinary polynomial, started otherwise and not inverted at the end.
   static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
@@ -91,24 +104,26 @@ struct PhysicalVolume: Equatable, Sendable {
   }
 
   /// What a metadata area turned out to hold.
-  private enum Text {
+  private enum Found {
     case none
     case damaged
-    case text(String)
+    case text(Text)
   }
 
-  private mutating func take(_ text: Text) {
-    switch text {
+  private mutating func take(_ found: Found) {
+    switch found {
     case .none: break
     case .damaged: isSound = false
-    case .text(let text):
+    case .text(let new):
       // Both areas are written at each change; one that lags behind says that something went wrong.
-      if let metadata, metadata != text { isSound = false }
-      metadata = metadata ?? text
+      if let text, text.checksum != new.checksum || text.byteCount != new.byteCount {
+        isSound = false
+      }
+      text = text ?? new
     }
   }
 
-  private static func text(in area: GuestArea, _ offset: UInt64, _ size: UInt64) throws -> Text {
+  private static func text(in area: GuestArea, _ offset: UInt64, _ size: UInt64) throws -> Found {
     guard size > 512, offset < area.size, size <= area.size - offset,
       let header = try area.source.bytes(512, at: offset)
     else { return .damaged }
@@ -124,13 +139,27 @@ struct PhysicalVolume: Equatable, Sendable {
     guard place >= 512, place < size, count <= textByteLimit, count <= size - 512 else {
       return .damaged
     }
-    let first = min(count, size - place)
-    guard let head = try area.source.bytes(Int(first), at: offset + place),
-      let tail = try area.source.bytes(Int(count - first), at: offset + 512)
-    else { return .damaged }
+    let text = Text(
+      area: offset..<offset + size, start: place, byteCount: count, checksum: stored)
+    return try text.read(from: area.source) == nil ? .damaged : .text(text)
+  }
+}
+
+extension PhysicalVolume.Text {
+  /// Reads it.
+  ///
+  /// - Parameter source: The physical volume.
+  /// - Returns: nil when it is not what it was, or damaged.
+  /// - Throws: `SourceError`.
+  func read(from source: any BlockSource) throws -> String? {
+    let size = area.upperBound - area.lowerBound
+    let first = min(byteCount, size - start)
+    guard let head = try source.bytes(Int(first), at: area.lowerBound + start),
+      let tail = try source.bytes(Int(byteCount - first), at: area.lowerBound + 512)
+    else { return nil }
     let bytes = head + tail
-    guard checksum(bytes) == stored else { return .damaged }
-    return .text(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
+    guard PhysicalVolume.checksum(bytes) == checksum else { return nil }
+    return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
   }
 }
 

@@ -18,6 +18,11 @@ public struct VolumeGroup: Sendable {
   public internal(set) var warnings: [String] = []
   /// The disk of the first of its physical volumes.
   public let firstDisk: Int
+  /// What the logical volumes look like that are not looked into, as far as their places are known: that is
+  /// none of its files, but its names, and whether a machine has suspended to it.
+  var hidden: [GuestFinding] = []
+  /// The UUIDs of all its physical volumes.
+  var physicals: Set<String> = []
   /// What belongs to no logical volume.
   public internal(set) var free: [(disk: Int, range: Range<UInt64>)] = []
 }
@@ -58,11 +63,12 @@ struct GroupDescription {
   struct Logical {
     /// Its name, and the same for the user.
     let key: String
-    let name: String
-    let isVisible: Bool
+    var name: String
+    /// Whether users see it.
+    var isVisible: Bool
     /// Those that lie on physical volumes.
-    let segments: [Segment]
-    let extentCount: UInt64
+    var segments: [Segment] = []
+    var extentCount: UInt64 = 0
     /// Why nobody looks into it.
     var doubt: String?
   }
@@ -82,8 +88,8 @@ struct GroupDescription {
   /// - Throws: `LVMText.Problem` when the text is damaged or describes what is not understood.
   init(_ text: String, name told: inout String) throws {
     let root = try LVMText.parse(text)
-    guard
-      let (key, group) = root.section?.first(where: { $0.value["extent_size"] != nil }),
+    let groups = (root.section ?? [:]).filter { $0.value["extent_size"] != nil }
+    guard groups.count == 1, let (key, group) = groups.first,
       let sectors = group["extent_size"]?.number, sectors > 0,
       sectors <= GroupDescription.extentSectorLimit
     else { throw LVMText.Problem(description: "LVM2 metadata: there is no volume group in it") }
@@ -108,7 +114,7 @@ struct GroupDescription {
     }
     for index in logicals.indices {
       guard logicals[index].doubt == nil, let type = needed[logicals[index].key] else { continue }
-      logicals[index].doubt = "needed by one of the type '\(type)'"
+      logicals[index].doubt = "needed by one \(type)"
     }
     logicals.sort { $0.name < $1.name }
   }
@@ -122,52 +128,70 @@ struct GroupDescription {
     return UInt64(number)
   }
 
+  /// What a text says of a logical volume itself that names no other one.
+  private static let ownFields: Set<String> = [
+    "id", "status", "flags", "tags", "creation_host", "allocation_policy", "profile",
+  ]
+
   /// - Parameter needed: For the names of all that volumes of other types are made of those types.
   private func logical(
     _ key: String, _ value: LVMText.Value, _ needed: inout [String: String]
   ) throws -> Logical {
-    let name = GuestText.label(Array(key.utf8)) ?? "?"
-    let status = (value["status"]?.list ?? []).compactMap(\.text)
+    var logical = Logical(
+      key: key, name: GuestText.label(Array(key.utf8)) ?? "?",
+      isVisible: (value["status"]?.list ?? []).contains(.text("VISIBLE")))
+    let fields = value.section ?? [:]
     let segmentCount = try count(value["segment_count"], "segment_count")
-    guard segmentCount <= UInt64(value.section?.count ?? 0) else {
-      throw refusal("\(name): segments are missing")
-    }
-    var segments: [Segment] = []
-    var end: UInt64 = 0
-    var doubt: String?
-    var isInternal = false
+    let prefix = "segment"
+    guard
+      fields.keys.count(where: { $0.hasPrefix(prefix) && $0 != "segment_count" }) == segmentCount
+    else { throw refusal("\(logical.name): segments are missing, or there are others") }
     for index in 0..<segmentCount {
-      guard let part = value["segment\(index + 1)"] else {
-        throw refusal("\(name): segment \(index + 1) is missing")
+      guard let part = value["\(prefix)\(index + 1)"] else {
+        throw refusal("\(logical.name): segment \(index + 1) is missing")
       }
-      guard try count(part["start_extent"], "start_extent") == end else {
-        throw refusal("\(name): its segments have gaps")
+      guard try count(part["start_extent"], "start_extent") == logical.extentCount else {
+        throw refusal("\(logical.name): its segments have gaps")
       }
-      end += try count(part["extent_count"], "extent_count")
+      logical.extentCount += try count(part["extent_count"], "extent_count")
       // Thereby no place in the volume overflows, in bytes.
-      guard end <= UInt64(Int64.max) / extentByteCount else {
-        throw refusal("\(name): its size is absurd")
+      guard logical.extentCount <= UInt64(Int64.max) / extentByteCount else {
+        throw refusal("\(logical.name): its size is absurd")
       }
       let type = part["type"]?.text ?? ""
       if type == "striped" || type == "linear" {
-        segments.append(try segment(part, name))
+        logical.segments.append(try segment(part, logical.name))
       } else {
-        // Whatever it is, it says by names what it is made of.
-        let shown = GuestText.label(Array(type.utf8)) ?? ""
-        for text in value.texts {
-          guard physicals[text] == nil else {
-            throw refusal("\(name) is of the type '\(shown)'")
-          }
-          needed[text] = shown
-        }
-        doubt = "of the type '\(shown)'"
-        // The name of such a volume is no one's but LVM's own.
-        isInternal = isInternal || type == "snapshot"
+        try take(part, of: type, &logical, &needed)
       }
     }
-    return Logical(
-      key: key, name: name, isVisible: !isInternal && status.contains("VISIBLE"),
-      segments: segments, extentCount: end, doubt: doubt)
+    guard let doubt = logical.doubt else { return logical }
+    // Whatever it is, it says by names what it is made of.
+    for (field, value) in fields where !field.hasPrefix(prefix) && !Self.ownFields.contains(field) {
+      for text in value.texts { needed[text] = doubt }
+    }
+    return logical
+  }
+
+  /// Takes a segment of a type that is not understood.
+  private func take(
+    _ part: LVMText.Value, of type: String, _ logical: inout Logical,
+    _ needed: inout [String: String]
+  ) throws {
+    let shown = GuestText.label(Array(type.utf8)) ?? ""
+    for text in part.texts {
+      guard physicals[text] == nil else {
+        throw refusal("\(logical.name) is of the type '\(shown)'")
+      }
+      needed[text] = "of the type '\(shown)'"
+    }
+    logical.doubt = "of the type '\(shown)'"
+    // A snapshot is known by the name of what keeps its blocks.
+    if type == "snapshot" {
+      logical.isVisible = true
+      let store = part["cow_store"]?.text ?? part["merging_store"]?.text
+      logical.name = store.flatMap { GuestText.label(Array($0.utf8)) } ?? logical.name
+    }
   }
 
   private func segment(_ part: LVMText.Value, _ name: String) throws -> Segment {

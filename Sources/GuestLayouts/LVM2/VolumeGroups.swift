@@ -6,8 +6,13 @@ enum VolumeGroups {
   private struct Member {
     let volume: GuestVolume
     let physical: PhysicalVolume
+    /// The index of the text that it keeps.
+    var text: Int?
     var disk: Int { volume.placement.run(at: 0).place.disk }
   }
+
+  /// The most bytes of different texts of one machine; physical volumes with more are of no known group.
+  private static let textByteLimit = 64 << 20
 
   /// All groups of which at least one physical volume with metadata is there.
   ///
@@ -15,20 +20,54 @@ enum VolumeGroups {
   ///   - volumes: The disks and partitions that were looked at.
   ///   - sources: The disks.
   static func all(on volumes: [GuestVolume], of sources: [any BlockSource]) -> [VolumeGroup] {
-    var members: [String: [Member]] = [:]
+    var members: [Member] = []
     var texts: [String] = []
+    var byteCount = 0
     for volume in volumes where volume.placement.byteCount > 0 {
       guard let physical = volume.finding?.physicalVolume else { continue }
-      members[physical.uuid, default: []].append(Member(volume: volume, physical: physical))
-      if let text = physical.metadata, !texts.contains(text) { texts.append(text) }
+      var member = Member(volume: volume, physical: physical)
+      if let text = text(of: member) {
+        if let index = texts.firstIndex(of: text) {
+          member.text = index
+        } else if byteCount + text.utf8.count <= textByteLimit {
+          byteCount += text.utf8.count
+          member.text = texts.count
+          texts.append(text)
+        }
+      }
+      members.append(member)
     }
-    var groups: [VolumeGroup] = []
-    for text in texts {
-      guard let owner = members.values.joined().first(where: { $0.physical.metadata == text })
-      else { continue }
-      groups.append(group(text, members, owner, sources))
+    let described = texts.map { Described($0) }
+    var claims: [String: Int] = [:]
+    for physical in described.compactMap(\.description).flatMap(\.physicals.values) {
+      claims[physical.uuid, default: 0] += 1
     }
-    return refusingTwins(groups)
+    return refusingTwins(
+      described.enumerated().map { group($0, $1, members, claims, sources) })
+  }
+
+  /// What a text says, or why nobody knows.
+  private struct Described {
+    private(set) var name = "?"
+    private(set) var description: GroupDescription?
+    private(set) var problem: (any Error)?
+
+    init(_ text: String) {
+      do {
+        description = try GroupDescription(text, name: &name)
+      } catch {
+        problem = error
+      }
+    }
+  }
+
+  /// The text that a physical volume keeps; nil where it keeps none, or cannot be read any more.
+  private static func text(of member: Member) -> String? {
+    do {
+      return try member.physical.text?.read(from: member.volume.source)
+    } catch {
+      return nil
+    }
   }
 
   /// Two states of one group: one of them is stale, and nobody says which.
@@ -43,26 +82,49 @@ enum VolumeGroups {
     }
   }
 
+  /// - Parameter claims: For a physical volume's UUID how many texts name it.
   private static func group(
-    _ text: String, _ members: [String: [Member]], _ owner: Member, _ sources: [any BlockSource]
+    _ index: Int, _ described: Described, _ all: [Member], _ claims: [String: Int],
+    _ sources: [any BlockSource]
   ) -> VolumeGroup {
-    let description: GroupDescription
-    var name = "?"
-    do {
-      description = try GroupDescription(text, name: &name)
-    } catch {
-      var group = VolumeGroup(name: name, uuid: nil, firstDisk: owner.disk)
-      group.refuse("\(error)")
+    var group = VolumeGroup(
+      name: described.name, uuid: described.description?.uuid,
+      firstDisk: all.first { $0.text == index }?.disk ?? 0)
+    guard let description = described.description else {
+      group.refuse(described.problem.map { "\($0)" } ?? "")
       return group
     }
-    var group = VolumeGroup(
-      name: description.name, uuid: description.uuid, firstDisk: owner.disk)
+    group.physicals = Set(description.physicals.values.map(\.uuid))
+    do {
+      let places = try members(of: &group, description, all, index)
+      guard let other = group.physicals.first(where: { claims[$0] != 1 }) else {
+        try fill(&group, description, places, sources)
+        group.tellDoubts()
+        group.tellMissing()
+        return group
+      }
+      group.refuse("metadata of another group name physical volume \(other), too")
+    } catch {
+      group.refuse("\(error)")
+    }
+    return group
+  }
+
+  /// The physical volumes of a group by their names in it.
+  ///
+  /// Each that is there has to keep this very text: one that was away while its group was changed comes
+  /// back with a text that names physical volumes which may be other groups' by now.
+  ///
+  /// - Throws: `LVMText.Problem` when something is wrong with one of them.
+  private static func members(
+    of group: inout VolumeGroup, _ description: GroupDescription, _ all: [Member], _ text: Int
+  ) throws -> [String: Member] {
     var places: [String: Member] = [:]
     for (name, physical) in description.physicals {
-      let found = members[physical.uuid] ?? []
+      let found = all.filter { $0.physical.uuid == physical.uuid }
       guard found.count <= 1 else {
-        group.refuse("physical volume \(physical.uuid) is there twice")
-        return group
+        throw LVMText.Problem(
+          description: "physical volume \(physical.uuid) is there twice")
       }
       guard let member = found.first else {
         group.missing.append(physical.title)
@@ -75,19 +137,20 @@ enum VolumeGroups {
           physical.start..<physical.start + physical.extentCount * description.extentByteCount
         ).isEmpty
       else {
-        group.refuse("the metadata of physical volume \(physical.uuid) is damaged")
-        return group
+        throw LVMText.Problem(
+          description: "the metadata of physical volume \(physical.uuid) is damaged")
+      }
+      guard member.text == text else {
+        let other = member.text == nil ? "keeps no metadata" : "keeps other metadata"
+        throw LVMText.Problem(
+          description: "physical volume \(physical.title) \(other), and may be another group's")
       }
       places[name] = member
     }
-    do {
-      try fill(&group, description, places, sources)
-    } catch {
-      group.refuse("\(error)")
+    guard all.allSatisfy({ $0.text != text || group.physicals.contains($0.physical.uuid) }) else {
+      throw LVMText.Problem(description: "it is kept by what is none of its physical volumes")
     }
-    group.tellDoubts()
-    group.tellMissing()
-    return group
+    return places
   }
 
   /// Where an extent of a physical volume lies.
@@ -131,8 +194,12 @@ enum VolumeGroups {
             stripeByteCount: segment.stripeByteCount)
         }
       }
-      guard logical.isVisible else { continue }
       let isKnown = isWhole && logical.doubt == nil
+      if isWhole, !isKnown || !logical.isVisible, placement.byteCount > 0 {
+        let area = try GuestArea(PlacedSource(sources, placement))
+        group.hidden += try GuestLayouts.contents(of: area)
+      }
+      guard logical.isVisible else { continue }
       group.volumes.append(
         LogicalVolume(
           name: logical.name, byteCount: logical.extentCount * description.extentByteCount,
@@ -190,6 +257,7 @@ extension VolumeGroup {
 
   /// Makes sure that nothing of the group is left out.
   mutating func refuse(_ reason: String) {
+    hidden += volumes.flatMap { $0.volume?.contents ?? [] }
     note = "read whole: \(reason)"
     warnings = ["volume group \(name) is read whole: \(reason)"]
     volumes = volumes.map { LogicalVolume(name: $0.name, byteCount: $0.byteCount, volume: nil) }

@@ -36,6 +36,8 @@ public struct Exclusions: Sendable {
   public init() {}
 
   public var isEmpty: Bool { patterns.isEmpty }
+  /// Whether there is a pattern that counts from the guest's root.
+  var hasRooted: Bool { patterns.contains { $0.components.first != .deep } }
 
   /// The most patterns.
   public static let patternLimit = 1000

@@ -51,6 +51,8 @@ struct MountPoints {
   /// Whether there is a root with an fstab, or files that cannot be looked at and may hold one: then what no fstab
   /// names is not known by a path.
   private(set) var mayHaveRoot: Bool
+  /// Whether one of the volumes is Windows'.
+  private let hasWindows: Bool
   /// For the index of a root the lines that name a partition as no disk tells it, such as /dev/sda4.
   private(set) var unknown: [(root: Int, line: MountLine)] = []
   /// The swap files that an fstab names, as paths in the guest.
@@ -67,9 +69,10 @@ struct MountPoints {
 
   /// - Parameters:
   ///   - volumes: With the trees of their files, where they have one.
-  ///   - hidesFiles: Whether there may be more, which nobody can look at.
-  init(_ volumes: [GuestVolume], _ trees: [(any FileTree)?], hidesFiles: Bool = false) {
-    mayHaveRoot = hidesFiles
+  ///   - unseen: What nobody looks into besides.
+  init(_ volumes: [GuestVolume], _ trees: [(any FileTree)?], _ unseen: UnseenPlaces) {
+    mayHaveRoot = unseen.mayHaveFiles
+    hasWindows = volumes.contains { $0.contents.contains { $0.kind == "NTFS" } }
     for index in volumes.indices {
       if trees[index] == nil, volumes[index].finding?.fileSystem != nil { mayHaveRoot = true }
       guard let tree = trees[index], let lines = MountPoints.fstab(tree) else { continue }
@@ -80,7 +83,7 @@ struct MountPoints {
         if line.type == "swap", line.device.hasPrefix("/"), !line.device.hasPrefix("/dev/") {
           swapFiles.append(line.device.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) })
         } else if line.folder.hasPrefix("/"), !names.isEmpty,
-          let target = MountPoints.only(of: volumes, calledAs: line.device), target != index
+          let target = MountPoints.only(of: volumes, unseen, calledAs: line.device), target != index
         {
           folders[target] = folders[target] ?? names
         } else if line.folder.hasPrefix("/"), !names.isEmpty, line.isKernelName {
@@ -95,14 +98,18 @@ struct MountPoints {
   /// Without any fstab a volume is its own root, and so is one of Windows, which has drives instead of folders.
   func folder(of index: Int, _ rule: NameRule?) -> [[UInt8]]? {
     if let folder = folders[index] { return folder }
-    return mayHaveRoot && rule == .exact ? nil : []
+    let isDrive = hasWindows && rule != .exact
+    return mayHaveRoot && !isDrive ? nil : []
   }
 
   /// The volume that a device's name means; nil when there is none, or when copies have the same name:
   /// then nobody knows which of them the machine takes.
-  private static func only(of volumes: [GuestVolume], calledAs device: String) -> Int? {
+  private static func only(
+    of volumes: [GuestVolume], _ unseen: UnseenPlaces, calledAs text: String
+  ) -> Int? {
+    let device = DeviceName(text)
     let called = volumes.indices.filter { volumes[$0].isCalled(device) }
-    return called.count == 1 ? called[0] : nil
+    return called.count == 1 && !unseen.has(device) ? called[0] : nil
   }
 
   /// What fstab of a root says; nil when there is none that can be read: then nothing is known.
@@ -116,59 +123,5 @@ struct MountPoints {
     } catch {
       return nil
     }
-  }
-}
-
-extension GuestVolume {
-  /// Whether an fstab means this volume by the name of a device.
-  func isCalled(_ device: String) -> Bool {
-    let links = "/dev/disk/by-"
-    if device.hasPrefix(links) {
-      let parts = device.dropFirst(links.count).split(separator: "/", maxSplits: 1)
-      guard parts.count == 2 else { return false }
-      return isTagged(parts[0].uppercased(), GuestVolume.unlinked(String(parts[1])))
-    }
-    guard let equals = device.firstIndex(of: "=") else {
-      return devicePaths.contains(device)
-    }
-    let value = device[device.index(after: equals)...].filter { $0 != "\"" }
-    return isTagged(String(device[..<equals]), value)
-  }
-
-  private func isTagged(_ tag: String, _ value: String) -> Bool {
-    switch tag {
-    case "UUID": finding?.uuid?.lowercased() == value.lowercased()
-    case "LABEL": finding?.label == value
-    case "PARTUUID": partition?.uuid?.lowercased() == value.lowercased()
-    case "PARTLABEL": partition?.name == value
-    default: false
-    }
-  }
-
-  /// A name as udev writes it in a link, with `\x20` for a blank.
-  private static func unlinked(_ name: String) -> String {
-    let parts = name.split(separator: "\\x", omittingEmptySubsequences: false)
-    var bytes = Array(parts[0].utf8)
-    for part in parts.dropFirst() {
-      if let value = UInt8(part.prefix(2), radix: 16), part.count >= 2 {
-        bytes.append(value)
-        bytes += part.dropFirst(2).utf8
-      } else {
-        bytes += "\\x\(part)".utf8
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
-  }
-
-  /// The paths that stand for a logical volume; those of partitions depend on the machine.
-  private var devicePaths: [String] {
-    guard let logicalName else { return [] }
-    func escaped(_ text: String) -> String {
-      text.split(separator: "-", omittingEmptySubsequences: false).joined(separator: "--")
-    }
-    return [
-      "/dev/\(logicalName.group)/\(logicalName.volume)",
-      "/dev/mapper/\(escaped(logicalName.group))-\(escaped(logicalName.volume))",
-    ]
   }
 }

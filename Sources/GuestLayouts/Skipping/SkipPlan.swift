@@ -14,6 +14,8 @@ public struct SkipPlan: Sendable {
   private var gathered: GatheredRanges
   private let kinds: Set<HoleKind>
   private let exclusions: Exclusions
+  /// The UUIDs of the physical volumes of all groups.
+  private let grouped: Set<String>
 
   /// Finds out what can be left out.
   ///
@@ -26,13 +28,14 @@ public struct SkipPlan: Sendable {
   ) {
     self.kinds = kinds
     self.exclusions = kinds.contains(.excluded) ? exclusions : Exclusions()
+    grouped = layout.groupedPhysicals
     skipped = []
     warnings = layout.disks.map { _ in [] }
     gathered = GatheredRanges(diskCount: layout.disks.count)
 
     if !kinds.isEmpty, let suspension = Suspension(on: layout) {
       skipped = gathered.sets()
-      warnings[suspension.volume.disk ?? 0].append(suspension.warning)
+      warnings[suspension.disk].append(suspension.warning)
       // Nobody has looked for them.
       matches.patterns = Set(self.exclusions.patterns.indices)
       return
@@ -42,17 +45,16 @@ public struct SkipPlan: Sendable {
     }
     let volumes = known.map { layout.volumes[$0] }
     let trees = volumes.map { tree(of: $0) }
-    let mayHideFiles = layout.mayHideFiles
-    if mayHideFiles { matches.isComplete = false }
-    let points = MountPoints(volumes, trees, hidesFiles: mayHideFiles)
+    let unseen = layout.unseen
+    if unseen.mayHaveFiles { matches.isComplete = false }
+    let points = MountPoints(volumes, trees, unseen)
+    let windows = Suspension.windows(on: layout)
     for (index, volume) in volumes.enumerated() {
-      for (kind, extents) in volume.finding?.skippable ?? [:] where kinds.contains(kind) {
-        gathered.add(extents, kind, of: volume)
-      }
-      let mountPoint = points.folder(of: index, trees[index]?.nameRule)
-      let swapFiles = points.swapFiles(in: index, trees[index]?.nameRule)
-      if !plan(volume, trees[index], mountPoint, swapFiles, number: known[index]) {
+      if let windows, Suspension.isOfWindows(volume), windows.title != volume.title {
+        warn("\(name(of: volume)) is read whole: \(Suspension.warning(of: windows))", volume)
         searchInVain(volume) { _ in points.folders[index] ?? [] }
+      } else {
+        take(volume, index, trees[index], points, number: known[index])
       }
     }
     if !exclusions.isEmpty {
@@ -68,6 +70,30 @@ public struct SkipPlan: Sendable {
       }
     }
     skipped = gathered.sets()
+  }
+
+  /// Takes what is left out of a volume.
+  ///
+  /// - Parameters:
+  ///   - index: That among the volumes of the mount points.
+  ///   - number: That among all of the machine.
+  private mutating func take(
+    _ volume: GuestVolume, _ index: Int, _ tree: (any FileTree)?, _ points: MountPoints,
+    number: Int
+  ) {
+    for (kind, extents) in volume.finding?.skippable ?? [:] where kinds.contains(kind) {
+      gathered.add(extents, kind, of: volume)
+    }
+    let mountPoint = points.folder(of: index, tree?.nameRule)
+    if mountPoint == nil, tree != nil, exclusions.hasRooted {
+      warn(
+        "no fstab that can be read says where it is mounted: "
+          + "no pattern that starts with / counts in it", volume)
+    }
+    let swapFiles = points.swapFiles(in: index, tree?.nameRule)
+    if !plan(volume, tree, mountPoint, swapFiles, number: number) {
+      searchInVain(volume) { _ in points.folders[index] ?? [] }
+    }
   }
 
   /// The files of a volume, when they are wanted and their places can be trusted.
@@ -111,7 +137,7 @@ public struct SkipPlan: Sendable {
     do {
       guard let tree = try fileSystem.files() else { return }
       var claims = FileClaims(tree)
-      try claims.takeSwapFiles(named: MountPoints([volume], [tree]).swapFiles)
+      try claims.takeSwapFiles(named: MountPoints([volume], [tree], UnseenPlaces()).swapFiles)
       for index in 0..<claims.files.count {
         warn("\(GuestText.path(Array(claims.files.path(index)))) is not left out: \(doubt)", volume)
       }
@@ -120,10 +146,16 @@ public struct SkipPlan: Sendable {
     }
   }
 
+  /// Whether it is a physical volume of a group that was found, and tells of itself.
+  private func isGrouped(_ volume: GuestVolume) -> Bool {
+    guard let physical = volume.finding?.physicalVolume else { return false }
+    return volume.logicalName == nil && grouped.contains(physical.uuid)
+  }
+
   /// Tells why all of a volume is read that holds no file system which is understood.
   private mutating func tellWhole(_ volume: GuestVolume) {
     guard let finding = volume.finding, finding.fileSystem == nil,
-      !finding.isPhysicalVolume || volume.logicalName != nil, !LinuxSwap.kinds.contains(finding.kind)
+      !LinuxSwap.kinds.contains(finding.kind), !isGrouped(volume)
     else { return }
     matches.isComplete = false
     // What has warned of itself said so, and what is never written has nothing free.
@@ -131,7 +163,10 @@ public struct SkipPlan: Sendable {
       !exclusions.isEmpty
         || kinds.contains(.free) && !Signature.isReadOnly(finding.kind)
     else { return }
-    var reason = finding.note ?? "vpipe does not know what is free in it"
+    let usual =
+      finding.isPhysicalVolume
+      ? "no volume group that is known has it" : "vpipe does not know what is free in it"
+    var reason = finding.note ?? usual
     for end in [": read whole", ", read whole"] where reason.hasSuffix(end) {
       reason.removeLast(end.count)
     }

@@ -4,25 +4,33 @@
 /// may be newer than their journals, and which of its memory is in other swap areas: both may need
 /// what the disks alone call free.
 struct Suspension {
-  let volume: GuestVolume
-  /// The swap file; nil for a swap area.
-  let path: [UInt8]?
+  /// In the user's words: `partition 2`, `/swapfile of partition 1`.
+  private let place: String
+  /// The disk that it is on.
+  let disk: Int
 
   /// Looks for one in all swap areas and swap files; nil when there is none.
   init?(on layout: MachineLayout) {
     if let volume = layout.volumes.first(where: { $0.contents.contains(where: \.isSuspended) }) {
-      self.volume = volume
-      path = nil
+      place = volume.title
+      disk = volume.disk ?? 0
+      return
+    }
+    // Part of a mirror, or what a snapshot is of.
+    if let group = layout.groups.first(where: { $0.hidden.contains(where: \.isSuspended) }) {
+      place = "a logical volume of volume group \(group.name)"
+      disk = group.firstDisk
       return
     }
     let trees = layout.volumes.map(Suspension.tree)
-    let points = MountPoints(layout.volumes, trees)
+    let points = MountPoints(layout.volumes, trees, UnseenPlaces())
     for (index, tree) in trees.enumerated() {
       guard let tree else { continue }
       for path in FileClaims.linuxPaths(points.swapFiles(in: index, tree.nameRule))
       where Suspension.isSuspended(path, tree) {
-        volume = layout.volumes[index]
-        self.path = path.flatMap { [UInt8(ascii: "/")] + $0 }
+        let volume = layout.volumes[index]
+        place = "\(GuestText.path(path.flatMap { [UInt8(ascii: "/")] + $0 })) of \(volume.title)"
+        disk = volume.disk ?? 0
         return
       }
     }
@@ -49,10 +57,28 @@ struct Suspension {
     }
   }
 
-  /// In the user's words.
+  /// For the user.
   var warning: String {
-    let place = path.map { "\(GuestText.path($0)) of \(volume.title)" } ?? volume.title
-    return "a machine has suspended to \(place), and may need everything when it wakes: "
+    "a machine has suspended to \(place), and may need everything when it wakes: "
       + "nothing is left out"
+  }
+
+  // MARK: Windows
+
+  /// A volume on which Windows has suspended; nil when there is none.
+  ///
+  /// It has everything in memory that it had mounted, be it for a fast start only: page files on other
+  /// volumes, and what they call free. File systems of others it does not know.
+  static func windows(on layout: MachineLayout) -> GuestVolume? {
+    layout.volumes.first { $0.contents.contains { $0.fileSystem?.isSuspended == true } }
+  }
+
+  /// Whether Windows may have had it mounted.
+  static func isOfWindows(_ volume: GuestVolume) -> Bool {
+    volume.contents.contains { $0.kind == "NTFS" || $0.kind == "exFAT" || $0.kind.hasPrefix("FAT") }
+  }
+
+  static func warning(of windows: GuestVolume) -> String {
+    "Windows has suspended on \(windows.title), and may need everything when it wakes"
   }
 }
