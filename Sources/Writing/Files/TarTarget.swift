@@ -18,7 +18,9 @@ public final class TarTarget: FileTarget {
   }
 
   /// Writes the end of the archive.
-  public func finish() throws { try writer.finish() }
+  public func finish() throws {
+    do { try writer.finish() } catch { throw TarTarget.reason(error) }
+  }
 
   func enterFolder(_ folder: RestoredFile) throws {
     guard !folder.name.isEmpty else { return }
@@ -81,7 +83,12 @@ public final class TarTarget: FileTarget {
   }
 
   private func losing(_ body: () throws -> Void) throws {
-    do { try body() } catch { throw TargetLoss(reason: error) }
+    do { try body() } catch { throw TargetLoss(reason: TarTarget.reason(error)) }
+  }
+
+  /// The system's error, where it is one.
+  private static func reason(_ error: any Error) -> any Error {
+    (error as? TarError)?.code.map { SystemError("write", code: $0) } ?? error
   }
 
   private func member(_ restored: RestoredFile, _ kind: TarMember.Kind) -> TarMember {
