@@ -76,6 +76,8 @@ public struct TarMember: Sendable {
 /// What could not be written to an archive.
 public struct TarError: Error, CustomStringConvertible {
   public let description: String
+  /// The errno value, where the system refused to take the bytes.
+  public var code: Int32?
 }
 
 /// A tar archive in the pax format, written in one go by libarchive.
@@ -208,7 +210,9 @@ public struct TarError: Error, CustomStringConvertible {
 
   private func trouble() -> TarError {
     let text = unsafe ca_error(archive).map { unsafe String(cString: $0) } ?? "it cannot be written"
-    return TarError(description: text.prefix(1).lowercased() + text.dropFirst())
+    // All other failures have words that say more, and perhaps numbers of libarchive's own.
+    let code = unsafe text == "Write error" ? ca_error_number(archive) : nil
+    return TarError(description: text.prefix(1).lowercased() + text.dropFirst(), code: code)
   }
 
   /// Bytes as C has them.

@@ -16,7 +16,7 @@
   F(archive_read_support_format_raw) F(archive_read_support_filter_gzip) \
   F(archive_read_support_filter_bzip2) F(archive_read_support_filter_xz) \
   F(archive_read_support_filter_zstd) F(archive_read_support_filter_lz4) F(archive_read_open2) \
-  F(archive_read_next_header) F(archive_read_data) F(archive_error_string) F(archive_filter_bytes) \
+  F(archive_read_next_header) F(archive_read_data) F(archive_error_string) F(archive_errno) F(archive_filter_bytes) \
   F(archive_filter_count) F(archive_format_name) F(archive_read_free) F(archive_entry_pathname) \
   F(archive_entry_pathname_utf8) F(archive_entry_filetype) F(archive_entry_hardlink) \
   F(archive_entry_hardlink_utf8) F(archive_entry_sparse_count) F(archive_entry_size) \
@@ -113,6 +113,7 @@ ssize_t ca_read(void *archive, void *bytes, size_t count) {
 }
 
 const char *ca_error(void *archive) { return p_archive_error_string(archive); }
+int ca_error_number(void *archive) { return p_archive_errno(archive); }
 int64_t ca_taken(void *archive) { return p_archive_filter_bytes(archive, -1); }
 int64_t ca_position(void *archive) { return p_archive_filter_bytes(archive, 0); }
 int ca_filters(void *archive) { return p_archive_filter_count(archive) - 1; }

@@ -15,7 +15,9 @@ public enum Command {
 
   /// Where a program is; nil when it is not installed.
   public static func path(of program: String) -> String? {
+    // What is no UTF-8 has become this sign, and would be another folder.
     let known = (Environment.value("PATH") ?? "").split(separator: ":").map(String.init)
+      .filter { !$0.unicodeScalars.contains("\u{FFFD}") }
     return (known + folders).map { "\($0)/\(program)" }.first { unsafe access($0, X_OK) == 0 }
   }
 

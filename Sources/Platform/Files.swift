@@ -100,14 +100,30 @@ public enum Files {
   }
 
   /// The path without links and dots; nil when nothing is there.
+  ///
+  /// - Throws: Also an error that `isUndecodable`: where it leads has no name as text.
   public static func realPath(_ path: String) throws(SystemError) -> String? {
-    guard let resolved = unsafe realpath(path, nil) else {
-      // A name that no file system takes, and links in a circle, lead nowhere either.
-      if [ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP].contains(errno) { return nil }
-      throw SystemError("resolve '\(path)'")
+    guard let resolved = unsafe try resolve(path) else { return nil }
+    defer { unsafe free(resolved) }
+    guard let text = unsafe String(validatingCString: resolved) else {
+      throw SystemError("resolve '\(path)'", code: EILSEQ)
     }
+    return text
+  }
+
+  /// The same to be compared only, never opened: bytes that are no UTF-8 are replaced in it.
+  public static func comparablePath(_ path: String) throws(SystemError) -> String? {
+    guard let resolved = unsafe try resolve(path) else { return nil }
     defer { unsafe free(resolved) }
     return unsafe String(cString: resolved)
+  }
+
+  /// - Returns: The real path, which the caller frees; nil when nothing is there.
+  private static func resolve(_ path: String) throws(SystemError) -> UnsafeMutablePointer<CChar>? {
+    if let resolved = unsafe realpath(path, nil) { return unsafe resolved }
+    // A name that no file system takes, and links in a circle, lead nowhere either.
+    if [ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP].contains(errno) { return nil }
+    throw SystemError("resolve '\(path)'")
   }
 
   /// Lets the process have as many files open as the administrator permits: a disk may be made of

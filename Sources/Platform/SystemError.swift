@@ -27,6 +27,8 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
   /// Whether the call makes no sense for this file, such as direct writes that it cannot take.
   public var isInvalid: Bool { code == SystemError.invalid }
   static let invalid = EINVAL
+  /// Whether a name is no UTF-8.
+  public var isUndecodable: Bool { code == EILSEQ }
   /// Whether nobody reads the pipe any more.
   public var isClosedPipe: Bool { code == EPIPE }
   /// Whether the kernel does not have the call.
@@ -39,6 +41,8 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
   public var isUnreadable: Bool { code == EIO || code == ENODATA || code == EBADMSG }
 
   public var description: String {
+    // The system's own words for it are of characters that are wide or of several bytes.
+    if isUndecodable { return "\(operation): a name is not UTF-8" }
     var text = [CChar](repeating: 0, count: 256)
     unsafe text.withUnsafeMutableBufferPointer {
       unsafe cl_error_text(code, $0.baseAddress, $0.count)

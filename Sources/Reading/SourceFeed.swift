@@ -55,7 +55,15 @@ public final class SourceFeed: VolumeFeed {
         guard source != OpenedSources.standardInput, case .path = SourceName(source) else {
           return [String]()
         }
-        let real = try naming(source: source) { try Files.realPath(source) } ?? source
+        let real =
+          try naming(source: source) {
+            do throws(SystemError) {
+              return try Files.realPath(source)
+            } catch  where error.isUndecodable {
+              // The source can be opened; what lies beside it cannot be named.
+              return nil
+            }
+          } ?? source
         let counters = try naming(source: source) { try Files.status(source) }
           .flatMap { DeviceWrites.path(of: $0) }
         return [source, Files.folder(of: source), Files.folder(of: real)]

@@ -31,6 +31,15 @@ struct CommandLineCheck {
       ? "\(Console.toolName) --help" : "\(Console.toolName) \(command._commandName) --help"
   }
 
+  /// Refuses arguments, and variables that name folders, that are no UTF-8: they would be taken for
+  /// the name that they are shown as, which is another file's.
+  static func requireText() throws(Failure) {
+    guard let word = Environment.undecodable else { return }
+    throw Failure(
+      .usage, "\(word): is not UTF-8",
+      hint: "rename it, go to its folder first, or send what is to be read by a pipe")
+  }
+
   /// Refuses a command line without a command, where there must be one, and help for none that exists.
   func requireCommand() throws(Failure) {
     guard !commands.isEmpty else { return }

@@ -19,7 +19,11 @@ public struct ReadingArguments: ParsableArguments {
   public init() {}
 
   /// The options in the words of the library.
-  public func options() throws(Failure) -> ReadOptions { try common.options(format: format) }
+  ///
+  /// - Parameter sources: What is read with them.
+  public func options(for sources: [String]) throws(Failure) -> ReadOptions {
+    try common.options(for: sources, format: format)
+  }
 
   /// Refuses what a disk is read with when it comes as a stream, and so has been read already.
   public func refuseForStream() throws(Failure) {
@@ -42,8 +46,10 @@ public struct ReadingArgumentsOfMaker: ParsableArguments {
   public init() {}
 
   /// The options in the words of the library.
-  public func options() throws(Failure) -> ReadOptions {
-    var options = try common.options(format: sourceFormat)
+  ///
+  /// - Parameter sources: What is read with them.
+  public func options(for sources: [String]) throws(Failure) -> ReadOptions {
+    var options = try common.options(for: sources, format: sourceFormat)
     options.formatOption = "--source-format"
     return options
   }
@@ -115,7 +121,11 @@ public struct CommonReadingArguments: ParsableArguments {
   public var choosesKinds: Bool { !skip.isEmpty }
 
   /// The options in the words of the library.
-  func options(format: String?) throws(Failure) -> ReadOptions {
+  func options(for sources: [String], format: String?) throws(Failure) -> ReadOptions {
+    if excludeFrom.count(where: { $0 == "-" }) + sources.count(where: { $0 == "-" }) > 1 {
+      throw Failure(
+        .usage, "--exclude-from -: stdin is named twice", hint: "save the list to a file first")
+    }
     var options = ReadOptions()
     options.skip = try kinds()
     options.exclusions = try exclusions()
@@ -188,14 +198,16 @@ public struct CommonReadingArguments: ParsableArguments {
     }
     for pattern in exclude { try add(pattern, "--exclude") }
     for path in excludeFrom {
-      let text = try naming(path) {
-        try FileDescriptor(path, .read).readAll(limit: CommonReadingArguments.patternByteLimit)
+      let file = path == "-" ? "stdin" : path
+      let text = try naming(file) {
+        try (path == "-" ? .standardInput : FileDescriptor(path, .read))
+          .readAll(limit: CommonReadingArguments.patternByteLimit)
       }
       guard let text else {
-        throw Failure(.usage, "\(path): more than 1 MiB is no list of patterns")
+        throw Failure(.usage, "\(file): more than 1 MiB is no list of patterns")
       }
-      for (number, pattern) in CommonReadingArguments.patterns(text) {
-        try add(pattern, "\(path):\(number)")
+      for (number, pattern) in try CommonReadingArguments.patterns(text, of: file) {
+        try add(pattern, "\(file):\(number)")
       }
     }
     for name in excludeSet {
@@ -211,10 +223,20 @@ public struct CommonReadingArguments: ParsableArguments {
 
   /// The patterns of a list and the numbers of their lines: without comments, blanks around them,
   /// and the mark that Windows' editors begin a file with.
-  private static func patterns(_ text: [UInt8]) -> [(line: Int, pattern: String)] {
+  private static func patterns(
+    _ bytes: [UInt8], of file: String
+  ) throws(Failure) -> [(line: Int, pattern: String)] {
     let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    let text = String(
-      decoding: text.starts(with: mark) ? text.dropFirst(mark.count) : text[...], as: UTF8.self)
+    let bytes = bytes.starts(with: mark) ? Array(bytes.dropFirst(mark.count)) : bytes
+    do {
+      _ = try UTF8Span(validating: bytes.span)
+    } catch {
+      let before = String(decoding: bytes[..<error.byteOffsets.lowerBound], as: UTF8.self)
+      throw Failure(
+        .usage, "\(file):\(before.count(where: \.isNewline) + 1): is not UTF-8",
+        hint: "save the list as UTF-8; * stands for other bytes of a name, too")
+    }
+    let text = String(decoding: bytes, as: UTF8.self)
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     return lines.enumerated().compactMap { index, line in
       let pattern = line.trimmed

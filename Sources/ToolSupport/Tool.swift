@@ -15,6 +15,7 @@ extension Tool {
     let words = Array(CommandLine.arguments.dropFirst())
     let check = CommandLineCheck(self, words)
     do {
+      try CommandLineCheck.requireText()
       try check.requireCommand()
       try parseAndRun(try SourceCommands.gather(words))
     } catch let failure as Failure {

@@ -29,7 +29,7 @@ struct Convert: Tool {
   func run() throws {
     let plan = try image.diskPlan(destination)
     let output = try ImageOutput(destination, force: image.force, plan)
-    var options = try reading.options()
+    var options = try reading.options(for: [source])
     options.disk = disk
     options.spool = Spool(in: image.spool)
     let feed = try naming(SourceName(source).shown) { try SourceFeed([source], options) }

@@ -58,7 +58,7 @@ struct Create: Tool {
 
   private func openFeed(_ destination: ImageOutput) throws -> any VolumeFeed {
     guard sources.isEmpty else {
-      var options = try reading.options()
+      var options = try reading.options(for: sources)
       options.disk = disk
       options.spool = Spool(in: image.spool)
       let feed = try naming("sources") { try SourceFeed(sources, options) }

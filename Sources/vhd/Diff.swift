@@ -55,7 +55,7 @@ struct Diff: Tool {
   func run() throws {
     _ = try FileEnding.format(of: output, asked: .vhd)
     let destination = try ImageOutput(output, force: force, ImagePlan(.vhd))
-    var options = try reading.options()
+    var options = try reading.options(for: [base, new])
     guard !options.salvage, !options.leavesOut else {
       throw Failure(
         .usage,

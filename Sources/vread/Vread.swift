@@ -101,7 +101,7 @@ struct Vread: Tool {
       try Console.requireBinaryOutput(
         hint: "send it into a pipe or a file, or look at the source with --list")
     }
-    var options = try reading.options()
+    var options = try reading.options(for: sources)
     if list || audit, !reading.common.choosesKinds {
       options.skip = Set(ReadOptions.skippableKinds)
     }

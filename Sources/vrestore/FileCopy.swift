@@ -198,17 +198,18 @@ private final class Folder: Target {
 private final class StandardOutput: Target {
   let name = "stdout"
   private var target: TarTarget?
+  private var places: [[[UInt8]]] = []
 
   var losses: [String: FolderTarget.Loss] { [:] }
 
   func begin() -> [String] { [] }
-  func check(_ plan: RestorePlan) {}
+  func check(_ plan: RestorePlan) { places = plan.items.map(\.place) }
 
   func restorer(
     _ holes: ContentHoles.Finder?, _ advance: @escaping (UInt64) -> Void,
     _ say: @escaping (_ path: String, _ problem: String) -> Void
   ) throws(Failure) -> FileRestorer {
-    let target = try naming(name) { try TarTarget(.standardOutput) }
+    let target = try naming(name) { try TarTarget(.standardOutput, places: places) }
     self.target = target
     return FileRestorer(into: target, holes: holes, advance: advance, say: say)
   }

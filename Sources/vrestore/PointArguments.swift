@@ -21,8 +21,8 @@ struct PointArguments: ParsableArguments {
     guard path != "-" else { return }
     let repository = try repository.requiredPath()
     let inside = try naming(path) {
-      guard let root = try Files.realPath(repository),
-        let folder = try Files.realPath(Files.folder(of: try OutputFile.target(of: path)))
+      guard let root = try Files.comparablePath(repository),
+        let folder = try Files.comparablePath(Files.folder(of: try OutputFile.target(of: path)))
       else { return false }
       return folder == root || folder.hasPrefix("\(root)/")
     }

@@ -56,11 +56,22 @@ struct AuditPoint: Tool {
     let audit = Audit(
       MachineLayout(of: disks ?? copies), originals: disks, copies: copies, holes: holes,
       files: files, names: copies.map(\.name), folder: folder)
-    try naming(repository.location) { try audit.run { try report.add($0) } }
-    if let trouble = copies.lazy.compactMap(\.trouble).first {
+    do {
+      try audit.run { try report.add($0) }
+    } catch {
+      // What a copy could not be read for is known better by the repository than as a disk's error.
+      let isOfCopies = !(error is Failure) && (error as? AuditTrouble)?.subject == nil
+      let trouble = isOfCopies ? AuditPoint.trouble(of: copies) : nil
+      throw Failure(repository.location, trouble ?? error)
+    }
+    if let trouble = AuditPoint.trouble(of: copies) {
       throw Failure(repository.location, trouble)
     }
     try report.finish()
+  }
+
+  private static func trouble(of copies: [StoredVolume]) -> RepositoryError? {
+    copies.lazy.compactMap(\.trouble).first
   }
 
   private func originals(for copies: [StoredVolume]) throws -> SourceFeed {

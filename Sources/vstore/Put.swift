@@ -109,7 +109,7 @@ struct Put: Tool {
       return try StreamInput.open(
         hint: "make a stream with vread, or name the disk as an argument")
     }
-    var options = try reading.options()
+    var options = try reading.options(for: sources)
     options.names = volume
     return try naming("sources") { try SourceFeed(sources, options) }.readingAhead()
   }

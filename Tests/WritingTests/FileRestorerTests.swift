@@ -78,6 +78,41 @@ struct FileRestorerTests {
     }
   }
 
+  @Test func `an archive takes a name once, and no link that it could not remember`() throws {
+    func file(_ path: String, _ kind: GuestFile.Kind = .regular) -> RestoredFile {
+      let name = Array(Files.name(of: path).utf8)
+      let walked = WalkedFile(
+        file: GuestFile(id: 5, kind: kind), name: name, path: Array(path.utf8))
+      return RestoredFile(walked: walked, attributes: [])
+    }
+    var names = ArchiveNames(places: [[], Array("a/b".utf8)], limit: 6)
+    try names.begin(in: [])
+    try names.enter(file("a", .directory))
+    try names.enter(file("a/b", .directory))
+    try names.claim(file("a/b/link", .symbolicLink))
+    #expect(throws: FileContent.Problem.self) { try names.claim(file("a/b/link")) }
+    #expect(throws: FileContent.Problem.self) { try names.enter(file("a/b/link", .directory)) }
+    try names.claim(file("a/b/file"))
+    names.leave()
+    try names.claim(file("a/link", .symbolicLink))
+    names.leave()
+    #expect(throws: FileContent.Problem.self) { try names.claim(file("a", .symbolicLink)) }
+    try names.claim(file("ab", .symbolicLink))
+    // Of what was left, the link is known where more comes, and the room of the others is free.
+    try names.begin(in: [Array("a".utf8)])
+    try names.enter(file("a/b", .directory))
+    try names.claim(file("a/b/file"))
+    #expect(throws: FileContent.Problem.self) { try names.enter(file("a/b/link", .directory)) }
+    try names.claim(file("a/b/link", .symbolicLink))
+    for number in 0..<5 { try names.claim(file("a/b/\(number)")) }
+    #expect(throws: FileContent.Problem.self) {
+      try names.claim(file("a/b/last", .symbolicLink))
+    }
+    #expect(throws: FileContent.Problem.self) {
+      try names.begin(in: ["a", "b", "link"].map { Array($0.utf8) })
+    }
+  }
+
   @Test func `what is there is replaced only when it may be, and never followed`() throws {
     let system = FakeFileSystem(1 << 20)
     system.add("/file", content: Array("new".utf8))

@@ -22,3 +22,16 @@ says 'hint:'
 fails 64 vrestore -r R a -o -
 says 'hint:'
 absent ./-
+
+# A list of patterns may come on stdin, unless the disk does.
+printf '# what is left out\n/tmp/[x\n' >patterns
+fails 64 vread --exclude-from - disk.raw <patterns
+says "stdin:2: '/tmp/[x': a ] is missing"
+printf '/nowhere/**\n' >patterns
+works vread --exclude-from - disk.raw <patterns
+says "stdin:1: '/nowhere/**': no file matches"
+fails 64 vread --exclude-from - --format raw - <patterns
+says '--exclude-from -: stdin is named twice' 'hint: '
+fails 64 vread --exclude-from - --exclude-from - disk.raw <patterns
+says 'stdin is named twice'
+absent ./-

@@ -137,6 +137,7 @@ fails 2 vrestore files -r R vm /many -o plain
 status=0
 vrestore files -r R vm / -o - 2>stderr >/dev/full || status=$?
 is $status 2
+says 'vrestore: stdout: write: no space left on device'
 if [ -e /proc/self/fd ]; then
   (vrestore files -r R vm / -o - 2>/dev/null || echo $? >broken) | head -c 10000 >/dev/null
   [ -s broken ] || fail 'a broken pipe went unnoticed'

@@ -32,6 +32,8 @@ int ca_next(void *archive, void **entry);
 /* Reads of the member: a count, 0 at its end, or a negative number for trouble. */
 ssize_t ca_read(void *archive, void *bytes, size_t count);
 const char *ca_error(void *archive);
+/* errno of what failed, or a number of libarchive's own. */
+int ca_error_number(void *archive);
 /* Bytes of the archive, decompressed, that were consumed. */
 int64_t ca_position(void *archive);
 /* Bytes of the input that were made use of. */
