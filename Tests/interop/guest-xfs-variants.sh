@@ -48,7 +48,6 @@ for size in 512 1024 2048 4096 8192 16384 32768 65536; do
 done
 XFS_MEBIBYTES=32
 variant sector 400M -s size=4096
-variant sector-log 400M -l sectsize=4096
 variant stripe 400M -d su=64k,sw=2 -l su=256k
 variant groups-2 400M -d agcount=2
 variant groups-40 3G -d agcount=40
