@@ -75,7 +75,7 @@ struct FileCopy: Tool {
     if !options.quiet { plan.tellMountsLeftOut() }
     try report(restorer.counts, target)
     if let trouble = point.trouble { throw trouble }
-    let isDoubtful = found.contains { $0.fileSystem.doubt != nil }
+    let isDoubtful = found.contains { $0.fileSystem.doubt != nil || $0.closedMount != nil }
     if restorer.counts.problems > 0 || isDoubtful || !point.selected.point.complete {
       leave(.incomplete)
     }
@@ -83,6 +83,7 @@ struct FileCopy: Tool {
 
   /// Tells why files may not be as their guest would see them.
   private func warn(of found: [PointFiles.Found], _ point: PointFiles) throws {
+    for closed in Set(found.compactMap(\.closedMount)).sorted() { Console.warn(closed) }
     var told: Set<Int> = []
     for file in found where told.insert(file.place.system).inserted {
       guard let doubt = file.fileSystem.doubt else { continue }

@@ -40,7 +40,7 @@ struct FileSystemList {
           size: volume.placement.byteCount,
           used: volume.finding?.fileSystem?.usedByteCount, kind: kind.isEmpty ? nil : kind,
           label: volume.finding?.label, uuid: volume.finding?.uuid, note: volume.finding?.note,
-          mountPoint: files?.mountPoint.map { names in
+          mountPoint: point.files.mountPoint(ofVolume: index).map { names in
             "/" + names.map { GuestText.path($0) }.joined(separator: "/")
           },
           readable: files != nil, doubt: files?.doubt)

@@ -107,11 +107,40 @@ struct PointFiles {
     for text in files.warnings { Console.warn(text) }
   }
 
+  /// What the machine has mounted over a path and nobody can look into here, as a sentence; nil when
+  /// there is no such thing, or paths are looked for in a file system that was chosen.
+  ///
+  /// - Parameter system: The file system that the path was found in; nil when it was not.
+  func closedMount(over path: [[UInt8]], foundIn system: Int?) -> String? {
+    guard !isChoosing else { return nil }
+    return files.closedMount(over: path, foundIn: system).map { sentence($0) }
+  }
+
+  /// Why files beneath a mount point cannot be read.
+  func sentence(_ mount: MachineFiles.ClosedMount) -> String {
+    let folder = "/" + mount.names.map { GuestText.path($0) }.joined(separator: "/")
+    if let index = mount.volume {
+      let volume = layout.volumes[index]
+      let kind = volume.finding.map { " (\($0.kind))" } ?? ""
+      return "\(folder) is mounted from \(title(volume))\(kind), whose files cannot be read"
+    }
+    if let name = mount.logicalVolume {
+      return "\(folder) is mounted from logical volume \(name), whose files cannot be read"
+    }
+    let device = GuestText.path(Array(mount.device.utf8))
+    return "\(folder) is mounted from \(device), "
+      + (mount.isUnclear
+        ? "and the disks do not tell which file system that is"
+        : "which was not found on the disks")
+  }
+
   /// A file that a path means.
   struct Found {
     let path: [[UInt8]]
     let place: MachineFiles.Place
     let fileSystem: MachineFiles.FileSystem
+    /// What the machine would see instead, where that cannot be read, as a sentence.
+    let closedMount: String?
   }
 
   /// Finds what a path means.
@@ -121,7 +150,9 @@ struct PointFiles {
     }
     switch try naming(text, { try answer(path) }) {
     case .found(let place):
-      return Found(path: path, place: place, fileSystem: files.fileSystems[place.system])
+      return Found(
+        path: path, place: place, fileSystem: files.fileSystems[place.system],
+        closedMount: closedMount(over: path, foundIn: place.system))
     case .several(let systems):
       let names = systems.map { title(files.fileSystems[$0].volume) }.joined(separator: ", ")
       throw Failure(
@@ -137,7 +168,9 @@ struct PointFiles {
       let isPattern = text.contains { "*?[".contains($0) }
       throw Failure(
         .notFound, "\(text): no such file",
-        hint: isPattern ? "patterns are not taken here: name a file or a folder" : missingHint)
+        hint: isPattern
+          ? "patterns are not taken here: name a file or a folder"
+          : closedMount(over: path, foundIn: nil) ?? missingHint)
     }
   }
 

@@ -57,6 +57,7 @@ struct List: Tool {
       if let doubt = place.fileSystem.doubt {
         Console.warn("\(point.title(place.fileSystem.volume)): \(doubt)")
       }
+      if let closed = place.closedMount { Console.warn(closed) }
     }
     for (text, place) in zip(paths, found) { try list.show(place, text) }
     try list.finish()

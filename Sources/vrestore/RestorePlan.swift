@@ -23,6 +23,11 @@ struct RestorePlan {
   private(set) var items: [Item] = []
   /// The mount points in the folders of file systems that nothing is restored of.
   let mountsLeftOut: [String]
+  /// The mount points in the folders whose files cannot be read, as sentences.
+  private let closedMounts: [String]
+
+  /// The most of them that are told.
+  private static let closedMountLimit = 20
 
   init(_ found: [PointFiles.Found], _ point: PointFiles) throws(Failure) {
     for one in found.sorted(by: { $0.path.count < $1.path.count }) {
@@ -41,6 +46,7 @@ struct RestorePlan {
       }
     }
     mountsLeftOut = RestorePlan.mountsLeftOut(found, point)
+    closedMounts = RestorePlan.closedMounts(found, point)
     try refuseTwins()
   }
 
@@ -60,18 +66,34 @@ struct RestorePlan {
     var result: Set<String> = []
     for (index, system) in point.files.fileSystems.enumerated() {
       guard let folder = system.mountPoint, !found.contains(where: { $0.place.system == index }),
-        found.contains(where: { one in
-          one.place.file.kind == .directory && one.path.count < folder.count
-            && folder.starts(with: one.path)
-        })
+        found.contains(where: { $0.isAround(folder) })
       else { continue }
       result.insert("/" + folder.map { GuestText.path($0) }.joined(separator: "/"))
     }
     return result.sorted()
   }
 
+  private static func closedMounts(
+    _ found: [PointFiles.Found], _ point: PointFiles
+  ) -> [String] {
+    guard !point.isChoosing else { return [] }
+    let left = point.files.closedMounts.filter { mount in
+      // What is named itself has been told.
+      found.contains { $0.isAround(mount.names) }
+        && !found.contains { $0.path.starts(with: mount.names) }
+    }
+    return Set(left.map { point.sentence($0) }).sorted()
+  }
+
   /// Tells which folders come back empty as something else is mounted there.
   func tellMountsLeftOut() {
+    for closed in closedMounts.prefix(RestorePlan.closedMountLimit) {
+      Console.say("note: \(closed)")
+    }
+    if closedMounts.count > RestorePlan.closedMountLimit {
+      let more = closedMounts.count - RestorePlan.closedMountLimit
+      Console.say("note: so it is with \(more) more mount points")
+    }
     guard let last = mountsLeftOut.last else { return }
     let names =
       mountsLeftOut.count == 1
@@ -79,5 +101,12 @@ struct RestorePlan {
       : "\(mountsLeftOut.dropLast().joined(separator: ", ")) and \(last) are other file systems, "
         + "and were"
     Console.say("note: \(names) not gone into: what is named as well comes to its place")
+  }
+}
+
+extension PointFiles.Found {
+  /// Whether it is a folder that another one, of these names, is beneath.
+  fileprivate func isAround(_ names: [[UInt8]]) -> Bool {
+    place.file.kind == .directory && path.count < names.count && names.starts(with: path)
   }
 }

@@ -122,6 +122,15 @@ shows "volume group vg-0 " "physical volume pv1 ($second) "
 vstore put -q -r R-free --name half --skip free a.raw 2>stderr >/dev/null
 says 'is not there; read whole: swap, wide'
 
+# A machine that mounts what is not all there has more in that folder than lies beneath it.
+mkdir -p half/etc half/wide
+echo '/dev/mapper/vg--0-wide /wide ext4 defaults 0 0' >half/etc/fstab
+truncate -s 4M half.raw
+mke2fs -q -F -t ext4 -d half half.raw
+vstore put -q -r R-free --name half-root a.raw half.raw >/dev/null 2>&1
+fails 3 vrestore files -r R-free half-root /wide -o half-wide
+says 'warning: /wide is mounted from logical volume vg-0/wide, whose files cannot be read'
+
 # A snapshot: what its origin calls free may be what the snapshot needs. Both are read whole; the others are not.
 truncate -s 10M root.ext
 mke2fs -q -t ext4 -d tree/folder root.ext

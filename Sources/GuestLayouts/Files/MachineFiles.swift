@@ -10,6 +10,22 @@ public struct MachineFiles: Sendable {
     public let doubt: String?
   }
 
+  /// A folder that an fstab mounts something at whose files cannot be read.
+  public struct ClosedMount: Sendable {
+    /// The names of the folder.
+    public let names: [[UInt8]]
+    /// What the fstab calls the file system, such as `UUID=...`.
+    public let device: String
+    /// The index of its volume in the layout; nil where none was found, or several of that name.
+    public let volume: Int?
+    /// The logical volume that is meant, where the disks do not have all of it.
+    public let logicalVolume: String?
+    /// Whether the disks do not tell which one is meant, as of `/dev/sdb1`, or of one of two copies.
+    public let isUnclear: Bool
+    /// The index in `fileSystems` of the root with the fstab.
+    fileprivate let root: Int
+  }
+
   /// A file or folder that was found.
   public struct Place: Sendable {
     /// The index in `fileSystems`.
@@ -28,10 +44,14 @@ public struct MachineFiles: Sendable {
   }
 
   public private(set) var fileSystems: [FileSystem] = []
+  /// What the machine mounts and nobody can look into here.
+  public private(set) var closedMounts: [ClosedMount] = []
   /// What could not be opened, and why.
   public private(set) var warnings: [String] = []
   /// For the index of a volume of the layout that of its file system.
   private var indices: [Int: Int] = [:]
+  /// For the index of a volume of the layout the folder that it is mounted at.
+  private var mountPoints: [Int: [[UInt8]]] = [:]
 
   /// Opens the files of all file systems of a machine.
   public init(_ layout: MachineLayout) {
@@ -43,7 +63,9 @@ public struct MachineFiles: Sendable {
         return nil
       }
     }
-    let points = MountPoints(layout.volumes, trees, layout.unseen)
+    let unseen = layout.unseen
+    let points = MountPoints(layout.volumes, trees, unseen)
+    mountPoints = points.folders
     for (index, volume) in layout.volumes.enumerated() {
       guard let tree = trees[index] else { continue }
       indices[index] = fileSystems.count
@@ -51,6 +73,33 @@ public struct MachineFiles: Sendable {
         FileSystem(
           volume: volume, tree: tree, mountPoint: points.folders[index],
           doubt: volume.finding?.fileSystem?.fileDoubt))
+    }
+    for mount in points.mounts {
+      guard mount.volume != mount.root, mount.volume.map({ trees[$0] == nil }) ?? true,
+        let root = indices[mount.root]
+      else { continue }
+      closedMounts.append(
+        ClosedMount(
+          names: mount.names, device: mount.line.device, volume: mount.volume,
+          logicalVolume: layout.missingVolume(calledAs: mount.line.device),
+          isUnclear: mount.line.isKernelName || layout.has(mount.line.device, unseen),
+          root: root))
+    }
+  }
+
+  /// The folder that the volume at an index of the layout is mounted at; nil where no fstab tells.
+  public func mountPoint(ofVolume index: Int) -> [[UInt8]]? { mountPoints[index] }
+
+  /// What the machine has mounted over a path, so that what lies there is not what it sees; nil where
+  /// nothing is, or its files can be read.
+  ///
+  /// - Parameter system: The index of the file system that the path was found in; nil when it was not.
+  public func closedMount(over path: [[UInt8]], foundIn system: Int?) -> ClosedMount? {
+    closedMounts.last { mount in
+      guard path.starts(with: mount.names) else { return false }
+      guard let system, let folder = fileSystems[system].mountPoint else { return true }
+      // What is mounted deeper can be seen; another machine's root has mounts of its own.
+      return folder.count < mount.names.count && (!folder.isEmpty || system == mount.root)
     }
   }
 
@@ -93,6 +142,25 @@ public struct MachineFiles: Sendable {
     }
     if places.count > 1 { return .several(places.map(\.system)) }
     return places.first.map { .found($0) } ?? link ?? .missing
+  }
+}
+
+extension MachineLayout {
+  /// Whether something goes by this name, whatever it is.
+  fileprivate func has(_ text: String, _ unseen: UnseenPlaces) -> Bool {
+    let device = DeviceName(text)
+    return volumes.contains { $0.isCalled(device) } || unseen.has(device)
+  }
+
+  /// A logical volume that cannot be read, by the name that an fstab has for it: `vg0/home`.
+  fileprivate func missingVolume(calledAs device: String) -> String? {
+    for group in groups {
+      for volume in group.volumes where volume.volume == nil {
+        let paths = GuestVolume.devicePaths(group: group.name, volume: volume.name)
+        if paths.contains(device) { return "\(group.name)/\(volume.name)" }
+      }
+    }
+    return nil
   }
 }
 

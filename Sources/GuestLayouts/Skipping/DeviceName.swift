@@ -59,13 +59,17 @@ extension GuestVolume {
 
   /// The paths that stand for a logical volume; those of partitions depend on the machine.
   private var devicePaths: [String] {
-    guard let logicalName else { return [] }
+    logicalName.map { GuestVolume.devicePaths(group: $0.group, volume: $0.volume) } ?? []
+  }
+
+  /// The paths of a logical volume by its name.
+  static func devicePaths(group: String, volume: String) -> [String] {
     func escaped(_ text: String) -> String {
       text.split(separator: "-", omittingEmptySubsequences: false).joined(separator: "--")
     }
     return [
-      "/dev/\(logicalName.group)/\(logicalName.volume)",
-      "/dev/mapper/\(escaped(logicalName.group))-\(escaped(logicalName.volume))",
+      "/dev/\(group)/\(volume)",
+      "/dev/mapper/\(escaped(group))-\(escaped(volume))",
     ]
   }
 }

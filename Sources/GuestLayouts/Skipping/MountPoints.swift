@@ -6,13 +6,15 @@ struct MountLine: Equatable {
   let device: String
   let folder: String
   let type: String
+  let options: [String]
 
   /// The lines of a file.
   static func all(_ bytes: [UInt8]) -> [MountLine] {
     String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).compactMap { line in
       let words = line.split(whereSeparator: \.isWhitespace).map { unescaped(String($0)) }
       guard words.count >= 3, !words[0].hasPrefix("#") else { return nil }
-      return MountLine(device: words[0], folder: words[1], type: words[2])
+      let options = words.count > 3 ? words[3].split(separator: ",").map(String.init) : []
+      return MountLine(device: words[0], folder: words[1], type: words[2], options: options)
     }
   }
 
@@ -21,6 +23,24 @@ struct MountLine: Equatable {
     let name = device.dropFirst("/dev/".count)
     return device.hasPrefix("/dev/")
       && ["sd", "vd", "xvd", "hd", "nvme", "mmcblk"].contains { name.hasPrefix($0) }
+  }
+
+  /// Whether it mounts what a disk of the machine should have: no memory, no server, no other folder and
+  /// no medium that comes and goes.
+  var isOfDisk: Bool {
+    let isTag = ["UUID=", "LABEL=", "PARTUUID=", "PARTLABEL="].contains { device.hasPrefix($0) }
+    guard folder.hasPrefix("/"), isTag || device.hasPrefix("/dev/"),
+      !["swap", "iso9660", "udf", "tmpfs", "none", "ignore"].contains(type),
+      !options.contains("bind"), !options.contains("rbind"),
+      type != "auto" || !options.contains("noauto")
+    else { return false }
+    // Such as /dev/sr0.
+    let drives = ["fd", "floppy", "sr", "scd", "cdrom", "cdrw", "dvd", "dvdrw"]
+    let name = device.dropFirst("/dev/".count)
+    return isTag
+      || !drives.contains { drive in
+        name.hasPrefix(drive) && name.dropFirst(drive.count).allSatisfy(\.isNumber)
+      }
   }
 
   /// Octal escapes stand for blanks.
@@ -55,6 +75,9 @@ struct MountPoints {
   private let hasWindows: Bool
   /// For the index of a root the lines that name a partition as no disk tells it, such as /dev/sda4.
   private(set) var unknown: [(root: Int, line: MountLine)] = []
+  /// For the index of a root what its fstab mounts of the disks beneath it, and the index of the volume that it
+  /// means, where one is known.
+  private(set) var mounts: [(root: Int, names: [[UInt8]], line: MountLine, volume: Int?)] = []
   /// The swap files that an fstab names, as paths in the guest.
   private(set) var swapFiles: [[[UInt8]]] = []
 
@@ -80,6 +103,10 @@ struct MountPoints {
       mayHaveRoot = true
       for line in lines {
         let names = line.folder.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) }
+        if line.isOfDisk, !names.isEmpty {
+          let volume = MountPoints.only(of: volumes, unseen, calledAs: line.device)
+          mounts.append((index, names, line, volume))
+        }
         if line.type == "swap", line.device.hasPrefix("/"), !line.device.hasPrefix("/dev/") {
           swapFiles.append(line.device.utf8.split(separator: UInt8(ascii: "/")).map { Array($0) })
         } else if line.folder.hasPrefix("/"), !names.isEmpty,
