@@ -77,7 +77,12 @@ public struct Audit {
       let copy = try scratch.image(of: volume.source(on: copies))
       try note(try lookAtFiles(of: volume, finding, copy, place))
       // A checker would go on about bytes that are known to differ already.
-      guard differing.isDisjoint(with: volume.placement.disks) else { continue }
+      guard differing.isDisjoint(with: volume.placement.disks) else {
+        for checker in Checker.all(for: finding.kind) {
+          try tell(AuditCheck(place, checker.name, .notDone("bytes of it differ")))
+        }
+        continue
+      }
       try check(volume, finding, copy, place, note)
       if !isProven {
         try tell(AuditCheck(place, "proof", .failed(["nothing could look at what is left out"])))
@@ -194,9 +199,9 @@ public struct Audit {
     _ problems: [String], _ counts: TreeComparison.Counts, _ verdict: String, notes: [String]
   ) -> AuditCheck.Outcome {
     guard problems.isEmpty else { return .failed(problems) }
-    var text =
-      "\(counts.files) files of \(ByteSize.text(counts.bytes)) in \(counts.folders) folders"
-    text += " \(verdict)"
+    let files = counts.files == 1 ? "1 file" : "\(counts.files) files"
+    let folders = counts.folders == 1 ? "1 folder" : "\(counts.folders) folders"
+    var text = "\(files) of \(ByteSize.text(counts.bytes)) in \(folders) \(verdict)"
     if counts.skipped > 0 { text += ", \(counts.skipped) left out on purpose" }
     if counts.unknown > 0 {
       text += ", \(counts.unknown) cannot be compared"

@@ -47,13 +47,17 @@ says 'the point has 2 disks, but 1 are given'
 head -c 20M a.raw >cut.raw
 works vread --audit cut.raw
 
-# Disks of one size in the wrong order: that is asked, and no checker goes on about it.
+# Disks of one size in the wrong order: that is asked, and no checker goes on about it, which is told.
 cp a.raw d.raw
 noise 100000 9 | put_at d.raw 300000
 vstore put -q -r R --name twins --skip free,swap a.raw d.raw >/dev/null
 fails 1 vstore audit -r R twins d.raw a.raw
 shows 'are the disks given in their order, a, d?'
-is "$(grep e2fsck stdout)" ''
+is "$(grep e2fsck stdout)" 'a: partition 1: e2fsck: not done: bytes of it differ
+d: partition 1: e2fsck: not done: bytes of it differ'
+fails 1 vstore audit -r R twins --json --junit report.xml d.raw a.raw
+is "$(grep e2fsck stdout | grep -c '"bytes of it differ"')" 2
+grep -q 'skipped.*bytes of it differ' report.xml
 
 # Only so many ranges are told, and that there are more.
 cp a.raw spotted.raw
@@ -63,7 +67,7 @@ while [ $i -lt 30 ]; do
   i=$((i + 1))
 done
 fails 1 vstore audit -r R one spotted.raw
-is "$(grep -c ' differ$' stdout)" 20
+is "$(grep -c '^  bytes .* differ$' stdout)" 20
 shows 'and more'
 
 # A folder or a report that cannot be made is found before anything is read.
