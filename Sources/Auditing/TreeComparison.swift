@@ -24,7 +24,6 @@ struct TreeComparison {
   private let copyDisk: any BlockSource
   private let placement: Placement
   private let leftOut: LeftOut
-  private let isCertain: Bool
   private(set) var counts = Counts()
   private(set) var problems: [String] = []
   /// Why files could not be compared, the first few.
@@ -40,11 +39,10 @@ struct TreeComparison {
   ///   - copy: The same of the copy.
   ///   - placement: Where their file system lies on the disks.
   ///   - leftOut: What is left out of the disks.
-  ///   - isCertain: Whether files are where they seem to be: not before a log is replayed.
   init(
     _ original: (tree: any FileTree, disk: any BlockSource),
     _ copy: (tree: any FileTree, disk: any BlockSource), _ placement: Placement,
-    _ leftOut: LeftOut, isCertain: Bool
+    _ leftOut: LeftOut
   ) {
     self.original = original.tree
     self.copy = copy.tree
@@ -52,7 +50,6 @@ struct TreeComparison {
     copyDisk = copy.disk
     self.placement = placement
     self.leftOut = leftOut
-    self.isCertain = isCertain
   }
 
   mutating func run() throws {
@@ -147,9 +144,7 @@ struct TreeComparison {
   private func verdict(on file: GuestFile, _ path: String) throws -> LeftOut.Verdict {
     do {
       let ranges = try original.ranges(of: file)
-      let verdict = leftOut.verdict(
-        on: ranges, of: placement, path: GuestText.path(Array(path.utf8)))
-      return isCertain || verdict == .leftOut ? verdict : .kept
+      return leftOut.verdict(on: ranges, of: placement, path: GuestText.path(Array(path.utf8)))
     } catch is GuestDoubt {
       return .kept
     }

@@ -16,6 +16,8 @@ public protocol GuestFileSystem: Sendable {
   var fileDoubt: String? { get }
   /// Whether a machine has suspended with its state in one of the files.
   var isSuspended: Bool { get }
+  /// Whether its structures say what its guest will find, or its log has to be replayed first.
+  var log: GuestLogState { get }
   /// Looks for what belongs to nothing: no file, no directory, no structure of any kind.
   ///
   /// - Throws: `GuestDoubt` when nothing may be left out, `FormatError` for damage, `SourceError`.
@@ -28,6 +30,8 @@ public protocol GuestFileSystem: Sendable {
 
 extension GuestFileSystem {
   public var isSuspended: Bool { false }
+  /// Most have no log, or nothing is left out of them before it is replayed.
+  public var log: GuestLogState { .settled }
 
   /// Bytes in use: by its counters, or else by its map; nil when neither can be told.
   public var bytesInUse: UInt64? {
@@ -39,6 +43,16 @@ extension GuestFileSystem {
       return nil
     }
   }
+}
+
+/// Whether the log of a file system has been replayed.
+public enum GuestLogState: Sendable {
+  /// It has none, or nothing that matters is in it.
+  case settled
+  /// Not by its guest; `files()` gives the files as they will be then.
+  case replayedInMemory
+  /// No, and what its files will be then cannot be told, for this reason.
+  case open(String)
 }
 
 /// Why everything has to be read.

@@ -19,6 +19,16 @@ struct ExtFileSystem: GuestFileSystem {
     return volume.superblock.isClean ? nil : "it was not unmounted cleanly"
   }
 
+  var log: GuestLogState {
+    guard volume.superblock.needsRecovery else { return .settled }
+    do {
+      _ = try replayed()
+      return .replayedInMemory
+    } catch {
+      return .open("its journal has not been replayed: \(error)")
+    }
+  }
+
   func freeSpace() throws -> FreeSpace {
     var search = try ExtFreeSpaceSearch(in: volume)
     return try search.run()
@@ -26,18 +36,25 @@ struct ExtFileSystem: GuestFileSystem {
 
   /// The files; those of a journal that was not replayed among them, where it can be understood.
   func files() throws -> (any FileTree)? {
-    let superblock = volume.superblock
-    guard superblock.needsRecovery, superblock.features.compatible.contains(.hasJournal),
-      superblock.journalInode != 0
-    else { return try ExtFileTree(volume) }
-    let replayed: ExtVolume
+    let now: ExtVolume
     do {
-      replayed = try volume.replayed(ExtJournal(of: volume))
+      now = try replayed()
     } catch is GuestDoubt {
-      replayed = volume
+      now = volume
     } catch is FormatError {
-      replayed = volume
+      now = volume
     }
-    return try ExtFileTree(replayed)
+    return try ExtFileTree(now)
+  }
+
+  /// The file system as it is once its journal, if it has to be, is replayed in memory.
+  ///
+  /// - Throws: `GuestDoubt` when that cannot be told, `FormatError` for damage.
+  private func replayed() throws -> ExtVolume {
+    guard volume.superblock.needsRecovery else { return volume }
+    guard volume.superblock.features.compatible.contains(.hasJournal),
+      volume.superblock.journalInode != 0
+    else { throw GuestDoubt("it is on another disk") }
+    return try volume.replayed(ExtJournal(of: volume))
   }
 }

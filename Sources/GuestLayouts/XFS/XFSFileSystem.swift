@@ -24,11 +24,17 @@ struct XFSFileSystem: GuestFileSystem {
   }
 
   var fileDoubt: String? {
-    if let doubt = standingDoubt { return doubt }
+    if let standingDoubt { return standingDoubt }
+    if case .open(let doubt) = log { return doubt }
+    return nil
+  }
+
+  /// Only what tells the free space is replayed in memory: no inodes, no directories.
+  var log: GuestLogState {
     do {
-      return try filesMayChange() ? "its log has not been replayed" : nil
+      return try filesMayChange() ? .open("its log has not been replayed") : .settled
     } catch {
-      return "\(error)"
+      return .open("\(error)")
     }
   }
 
