@@ -28,16 +28,17 @@ public enum Zeros {
   /// Calls `body` for each run of zero and of non-zero grains of `bytes`, in order.
   ///
   /// - Parameters:
-  ///   - bytes: Bytes whose start lies on a multiple of `grain`; a last grain may be short.
-  ///   - body: Takes the run's range and whether it is zero.
+  ///   - bytes: The bytes; their first and their last grain may be short.
+  ///   - place: Where the bytes start, which grains are counted from.
+  ///   - body: Takes the run's range in `bytes` and whether it is zero.
   public static func forEachRun(
-    _ bytes: Span<UInt8>, _ body: (Range<Int>, Bool) throws -> Void
+    _ bytes: Span<UInt8>, at place: Int = 0, _ body: (Range<Int>, Bool) throws -> Void
   ) rethrows {
     var start = 0
     var kind: Bool?
     var offset = 0
     while offset < bytes.count {
-      let end = min(offset + grain, bytes.count)
+      let end = min(offset + grain - (place + offset) % grain, bytes.count)
       let zero = isZero(bytes.extracting(offset..<end))
       if let known = kind, known != zero {
         try body(start..<offset, known)

@@ -37,7 +37,8 @@ public struct Chunker: Sendable {
       let start = run.range.lowerBound
       let buffer = segment.buffer
       // Grains count from the segment's start, wherever the run begins.
-      Chunker.forEachGrainRun(buffer, run.range) { range, isZero in
+      Zeros.forEachRun(buffer.span(run.range), at: start) { part, isZero in
+        let range = start + part.lowerBound..<start + part.upperBound
         if isZero {
           segment.append(range, .hole(.zero))
         } else {
@@ -48,21 +49,6 @@ public struct Chunker: Sendable {
         }
       }
       precondition(segment.runs.last.map { $0.range.upperBound } ?? start == run.range.upperBound)
-    }
-  }
-
-  /// Runs of zero and other grains of `range`, which may begin and end inside a grain.
-  private static func forEachGrainRun(
-    _ buffer: Buffer, _ range: Range<Int>, _ body: (Range<Int>, Bool) -> Void
-  ) {
-    let grain = Zeros.grain
-    let aligned = min((range.lowerBound + grain - 1) / grain * grain, range.upperBound)
-    if aligned > range.lowerBound {
-      let head = range.lowerBound..<aligned
-      body(head, Zeros.isZero(buffer.span(head)))
-    }
-    Zeros.forEachRun(buffer.span(aligned..<range.upperBound)) { run, isZero in
-      body(aligned + run.lowerBound..<aligned + run.upperBound, isZero)
     }
   }
 

@@ -67,6 +67,8 @@ public struct GuestDoubt: Error, CustomStringConvertible {
 ///
 /// When there are very many, the smallest are given up: what is read in vain costs space only.
 public struct FreeSpace: Sendable {
+  /// Whatever is smaller is read: data in smaller pieces would cost more than it saves.
+  public static let leastHoleByteCount: UInt64 = 2048
   /// The most ranges that are kept: 16 MiB of them.
   static let rangeLimit = 1 << 20
 

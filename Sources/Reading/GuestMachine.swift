@@ -46,7 +46,7 @@ public struct GuestDisk: Sendable {
   public let layout: DiskLayout
   /// The kinds that were looked for.
   let kinds: [HoleKind]
-  /// What is left out, in whole grains of the disk.
+  /// What is left out, in whole sectors of the disk.
   let skipped: TypedExtents
   /// The files of which some content is left out.
   public let files: SkippedFileList
@@ -65,7 +65,7 @@ public struct SkippedFileList: Sendable {
     public let path: String
     /// `swap` or `excluded`.
     public let kind: HoleKind
-    /// How much of it is left out: blocks that are no whole grain stay.
+    /// How much of it is left out: very small pieces stay.
     public let byteCount: UInt64
   }
 

@@ -44,7 +44,7 @@ struct SegmentLoader: Sendable {
   private func read(_ range: Range<Int>, of segment: Segment) throws {
     var start = range.lowerBound
     while start < range.upperBound {
-      let end = min(start + pieceByteCount, range.upperBound)
+      let end = min(SegmentLoader.next(pieceByteCount, after: start), range.upperBound)
       do {
         try fill(start..<end, of: segment)
         findZeros(in: start..<end, of: segment)
@@ -55,6 +55,11 @@ struct SegmentLoader: Sendable {
     }
   }
 
+  /// The next multiple: wherever a range begins, its pieces end on grains.
+  private static func next(_ step: Int, after position: Int) -> Int {
+    (position / step + 1) * step
+  }
+
   private func fill(_ range: Range<Int>, of segment: Segment) throws {
     let buffer = segment.buffer
     var target = buffer.mutableSpan(range)
@@ -63,7 +68,8 @@ struct SegmentLoader: Sendable {
 
   private func findZeros(in range: Range<Int>, of segment: Segment) {
     let buffer = segment.buffer
-    Zeros.forEachRun(buffer.span(range)) { run, isZero in
+    // Grains count from the segment's start, as they do when it is cut.
+    Zeros.forEachRun(buffer.span(range), at: range.lowerBound) { run, isZero in
       segment.append(
         range.lowerBound + run.lowerBound..<range.lowerBound + run.upperBound,
         isZero ? .hole(.zero) : .data)
@@ -108,7 +114,7 @@ struct SegmentLoader: Sendable {
   ) throws {
     var start = range.lowerBound
     while start < range.upperBound {
-      let piece = start..<min(start + step, range.upperBound)
+      let piece = start..<min(SegmentLoader.next(step, after: start), range.upperBound)
       do {
         try fill(piece, of: segment)
         findZeros(in: piece, of: segment)

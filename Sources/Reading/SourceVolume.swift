@@ -72,7 +72,7 @@ public final class SourceVolume: Sendable {
     try ([file] + companions).filter { try $0.hasChanged() }.map(\.path)
   }
 
-  /// All that is left out on purpose, in whole grains.
+  /// All that is left out on purpose, in whole sectors.
   public var leftOut: ExtentSet { ExtentSet(skipped.extents.map(\.range)) }
 
   /// The same by kind.
@@ -83,7 +83,7 @@ public final class SourceVolume: Sendable {
   /// Calls `body` for each extent of `range`, in order: a hole, or nil for what must be read.
   ///
   /// - Parameters:
-  ///   - range: Starts on a grain and ends on one or at the disk's end; so do all extents.
+  ///   - range: Starts on a grain and ends on one or at the disk's end.
   ///   - body: Takes the extent and its kind.
   /// - Throws: `SourceError`, and what `body` throws.
   func forEachExtent(

@@ -1,5 +1,5 @@
 internal import Blocks
-internal import Bytes
+internal import GuestLayouts
 
 /// Ranges of a volume that are not read, each with its kind; sorted, without overlaps.
 struct TypedExtents: Sendable {
@@ -8,19 +8,22 @@ struct TypedExtents: Sendable {
     var kind: HoleKind
   }
 
+  /// Disks are written in no smaller pieces.
+  private static let unit: UInt64 = 512
   private(set) var extents: [Extent] = []
 
   /// Adds what of `added` is not taken by another kind yet.
   ///
-  /// Ranges shrink to whole grains, so that all that is read lies on grains too; only
-  /// the end of the volume, which has `size` bytes, may lie off them.
+  /// Ranges shrink to whole sectors; only the end of the volume, which has `size` bytes, may lie off
+  /// them. What is very small is not taken.
   mutating func add(_ added: ExtentSet, _ kind: HoleKind, size: UInt64) {
-    let grain = UInt64(Zeros.grain)
+    let unit = TypedExtents.unit
     var merged: [Extent] = []
     var next = 0
     for whole in added.ranges {
-      let end = whole.upperBound >= size ? size : whole.upperBound / grain * grain
-      var start = (whole.lowerBound + grain - 1) / grain * grain
+      let end = whole.upperBound >= size ? size : whole.upperBound / unit * unit
+      var start = (whole.lowerBound + unit - 1) / unit * unit
+      guard start < end, end - start >= FreeSpace.leastHoleByteCount else { continue }
       while next < extents.count, extents[next].range.lowerBound < end {
         let taken = extents[next]
         if start < taken.range.lowerBound {

@@ -275,8 +275,8 @@ public struct SkipPlan: Sendable {
 private struct GatheredRanges {
   private var ranges: [[HoleKind: [Range<UInt64>]]]
   private var count = 0
-  /// Smaller ones hold no whole grain.
-  private var leastByteCount: UInt64 = 4096
+  /// Smaller ones are read.
+  private var leastByteCount = FreeSpace.leastHoleByteCount
 
   init(diskCount: Int) { ranges = Array(repeating: [:], count: diskCount) }
 
